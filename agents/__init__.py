@@ -1,0 +1,1 @@
+"""Agents: definitions, dialogue with a language model, tools, knowledge and the session driver."""

@@ -1,0 +1,1 @@
+"""Turn-taking as a pure state machine: events in, actions out, time as an argument."""

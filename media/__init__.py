@@ -1,0 +1,1 @@
+"""Signals: audio frames, model workers, playout, speech models and the manifest of their weights."""

@@ -1,0 +1,1 @@
+"""Sample-indexed audio: frames, resampling, codecs, WAV files and the playout ledger."""

@@ -1,0 +1,1 @@
+"""Speech models behind small protocols: voice activity, end of turn, recognition, synthesis."""

@@ -1,0 +1,1 @@
+"""Telephone protocols, without I/O of their own."""

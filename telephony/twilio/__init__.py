@@ -1,0 +1,1 @@
+"""Twilio: media-stream messages, voice responses and request signatures."""
