@@ -1,0 +1,51 @@
+"""How long a silence must be to end a turn, and how patient this caller has taught us to be."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from agents.conversation.policy import TurnPolicy
+
+REMEMBERED_PAUSES = 12
+SHORTEST_PAUSE = 0.15
+"""Gaps below this are articulation, not hesitation."""
+
+
+class CallerPauses:
+    """The pauses this caller made inside turns: those after which the same turn went on."""
+
+    def __init__(self) -> None:
+        self._pauses: deque[float] = deque(maxlen=REMEMBERED_PAUSES)
+
+    def add(self, seconds: float) -> None:
+        """The caller went on after this long a pause."""
+        if seconds >= SHORTEST_PAUSE:
+            self._pauses.append(seconds)
+
+    def typical(self) -> float:
+        """The upper quartile of the remembered pauses; 0 with fewer than three, which say nothing yet."""
+        if len(self._pauses) < 3:
+            return 0.0
+        ordered = sorted(self._pauses)
+        return ordered[(3 * len(ordered)) // 4]
+
+
+def required_silence(policy: TurnPolicy, prosody: float | None, words: float | None, pauses: CallerPauses) -> float:
+    """Seconds of silence that end the turn, given what the two judges say (None: not yet).
+
+    Finished by both: the shortest silence. Unfinished words: the longest, whatever the tone, since a
+    falling tone also ends "I would like to book a table for". Anything between: the unsure silence,
+    or as long as this caller is used to pausing.
+    """
+    if prosody is None or words is None:
+        patience = policy.unsure_silence
+    elif words < policy.words_open:
+        return policy.longest_silence
+    elif prosody >= policy.prosody_sure and words >= policy.words_sure:
+        return policy.shortest_silence
+    elif prosody < 1 - policy.prosody_sure and words < policy.words_sure:
+        patience = (policy.unsure_silence + policy.longest_silence) / 2
+    else:
+        patience = policy.unsure_silence
+    habit = pauses.typical()
+    return min(policy.longest_silence, max(patience, habit + policy.pause_margin if habit else 0.0))
