@@ -94,7 +94,7 @@ class TokensMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.tokens = StreamTokens(capacity=2)
         self.issued: dict[str, tuple[str, float]] = {}
-        self.opened: set[str] = set()
+        self.opened: list[str] = []
 
     @rule(seconds=st.floats(0, 40))
     def wait(self, seconds: float) -> None:
@@ -110,7 +110,7 @@ class TokensMachine(RuleBasedStateMachine):
 
     @rule(call=calls, data=st.data())
     def redeem(self, call: str, data: st.DataObject) -> None:
-        token = data.draw(st.sampled_from(sorted(self.issued)) if self.issued else st.just("guess"))
+        token = data.draw(st.sampled_from(list(self.issued)) if self.issued else st.just("guess"))
         try:
             self.tokens.redeem(self.now, call, token)
         except TokenRefused:
@@ -119,12 +119,12 @@ class TokensMachine(RuleBasedStateMachine):
         assert owner == call
         assert self.now < since + TTL
         assert token not in self.opened, "a token opened two sessions"
-        self.opened.add(token)
+        self.opened.append(token)
 
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         if self.opened:
-            token = data.draw(st.sampled_from(sorted(self.opened)))
+            token = data.draw(st.sampled_from(self.opened))
             self.tokens.release(self.now, self.issued[token][0], token)
 
     @invariant()
