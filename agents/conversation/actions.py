@@ -135,6 +135,14 @@ class CutPlayout:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseAnswer:
+    """The answer has been heard to its end."""
+
+    turn_id: int
+    answer_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndCall:
     """Hang up."""
 
@@ -157,5 +165,6 @@ Action: TypeAlias = (
     | PausePlayout
     | ResumePlayout
     | CutPlayout
+    | CloseAnswer
     | EndCall
 )

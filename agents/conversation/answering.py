@@ -85,6 +85,7 @@ def answer_over(floor: Floor, now: float) -> None:
         return
     if answer.phrase is None:
         floor.failures = 0
+    floor.do(act.CloseAnswer(answer.turn_id, answer.id))
     floor.answer = None
     floor.deadlines.cancel(*ANSWER_DEADLINES)
     if floor.closing is not None or answer.end_call is not None:

@@ -1,0 +1,140 @@
+"""The caller's side of a session: voice activity, the audio of the open turn, its words, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import structlog
+from media.speech.recognition.utterance import UtteranceRecogniser
+
+from agents.conversation import events as ev
+from agents.session.services import Services
+from media.audio.frames import SPEECH_RATE, AudioFrame
+from media.audio.rolling import RollingAudio
+from media.speech.activity.segmenter import SegmenterOptions, SpeechEvent, SpeechEventKind, SpeechSegmenter
+from media.speech.activity.silero import VoiceActivity
+from media.worker import Superseded, WorkerError
+
+PREROLL = SPEECH_RATE // 4
+"""Samples before the onset that belong to the turn: soft first consonants come before the detector is sure."""
+PROSODY_SAMPLES = 8 * SPEECH_RATE
+KEPT_SAMPLES = 10 * SPEECH_RATE
+PATIENCE = 0.6
+"""A hypothesis that is not urgent may take this long, so that another caller's final overtakes it."""
+
+log = structlog.get_logger(__name__)
+
+_EVENTS: dict[SpeechEventKind, type[ev.SpeechHinted | ev.SpeechStarted | ev.SilenceHinted | ev.SpeechStopped]] = {
+    SpeechEventKind.POSSIBLE_SPEECH: ev.SpeechHinted,
+    SpeechEventKind.NO_SPEECH: ev.SilenceHinted,
+    SpeechEventKind.STARTED: ev.SpeechStarted,
+    SpeechEventKind.POSSIBLE_SILENCE: ev.SilenceHinted,
+    SpeechEventKind.RESUMED: ev.SpeechHinted,
+    SpeechEventKind.STOPPED: ev.SpeechStopped,
+}
+
+
+class Listener:
+    """Turns the caller's audio into events and carries out what the conversation wants to know of it.
+
+    `dispatch` takes the events, `spawn` owns the tasks, `clock` is the event loop's.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        dispatch: Callable[[ev.Event], None],
+        spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
+        clock: Callable[[], float],
+        language: str | None,
+        hint: str = "",
+        segmenter: SegmenterOptions | None = None,
+    ) -> None:
+        self._services = services
+        self._dispatch = dispatch
+        self._spawn = spawn
+        self._clock = clock
+        self._language = language
+        self._hint = hint
+        self._activity = VoiceActivity(services.activity)
+        self._segmenter = SpeechSegmenter(segmenter)
+        self._audio = RollingAudio(KEPT_SAMPLES)
+        self._turn_id: int | None = None
+        self._utterance: UtteranceRecogniser | None = None
+
+    def hear(self, frame: AudioFrame) -> None:
+        """Take the caller's next audio, 16 kHz."""
+        self._audio.append(frame)
+        if self._utterance is not None:
+            self._utterance.add(frame.samples)
+        for window in self._activity.feed(frame):
+            for event in self._segmenter.feed(window):
+                self._dispatch(_EVENTS[event.kind](self._time_of(event)))
+
+    def open_turn(self, turn_id: int, at: float) -> None:
+        """A turn may have begun at `at`: keep its audio from a little before."""
+        start = self._audio.end - round((self._clock() - at) * SPEECH_RATE) - PREROLL
+        self._turn_id = turn_id
+        self._utterance = UtteranceRecogniser(
+            self._services.recogniser, language=self._language, hint=self._hint, slot=f"{id(self)}:{turn_id}"
+        )
+        self._utterance.add(self._audio.since(start))
+
+    def close_turn(self, turn_id: int) -> None:
+        """The turn is confirmed or none: its audio is no longer needed."""
+        if turn_id == self._turn_id:
+            self._turn_id = self._utterance = None
+
+    def recognise(self, turn_id: int, *, urgent: bool) -> None:
+        """Ask for the words of the turn up to now."""
+        if self._utterance is not None and turn_id == self._turn_id:
+            self._spawn(self._recognise(self._utterance, turn_id, self._clock(), urgent=urgent))
+
+    async def _recognise(self, utterance: UtteranceRecogniser, turn_id: int, now: float, *, urgent: bool) -> None:
+        try:
+            transcript = await utterance.hypothesis(final=urgent, deadline=now if urgent else now + PATIENCE)
+        except Superseded:
+            return  # a newer request for the same turn is on its way
+        except WorkerError as error:
+            log.warning("recognition refused", turn=turn_id, reason=str(error) or type(error).__name__)
+            self._dispatch(ev.HypothesisFailed(turn_id, now))
+        except Exception:
+            log.exception("recognition failed", turn=turn_id)
+            self._dispatch(ev.HypothesisFailed(turn_id, now))
+        else:
+            self._dispatch(ev.HypothesisReady(turn_id, now, transcript.text, transcript.average_log_probability))
+
+    def judge_prosody(self, turn_id: int, revision: int) -> None:
+        """Ask how finished the turn sounds."""
+        self._spawn(self._judge_prosody(turn_id, revision))
+
+    async def _judge_prosody(self, turn_id: int, revision: int) -> None:
+        samples = self._audio.since(self._audio.end - PROSODY_SAMPLES)
+        try:
+            probability = await self._services.turn_detector.probability(samples, deadline=self._clock())
+        except WorkerError as error:
+            log.warning("turn detector refused", turn=turn_id, reason=str(error) or type(error).__name__)
+        except Exception:
+            log.exception("turn detector failed", turn=turn_id)
+        else:
+            self._dispatch(ev.ProsodyScored(turn_id, revision, probability))
+
+    def judge_words(self, turn_id: int, text: str) -> None:
+        """Ask how finished the words read."""
+        self._spawn(self._judge_words(turn_id, text))
+
+    async def _judge_words(self, turn_id: int, text: str) -> None:
+        try:
+            probability = await self._services.completion.probability(text, deadline=self._clock())
+        except WorkerError as error:
+            log.warning("completion judge refused", turn=turn_id, reason=str(error) or type(error).__name__)
+        except Exception:
+            log.exception("completion judge failed", turn=turn_id)
+        else:
+            self._dispatch(ev.WordsScored(turn_id, text, probability))
+
+    def _time_of(self, event: SpeechEvent) -> float:
+        """When the sample an event speaks of was heard."""
+        return self._clock() - (self._audio.end - event.at) / SPEECH_RATE

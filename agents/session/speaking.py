@@ -1,0 +1,267 @@
+"""The agent's side of a session: answers are prepared, held, played, paused and cut here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import structlog
+
+from agents.conversation import events as ev
+from agents.dialogue import Dialogue, DialogueError, Done, EndCall, Filler, Piece, Say, SendDigits, Transfer
+from agents.link import AudioLink
+from agents.session.services import TurnRecord
+from media.audio.playout import Playout
+from media.channel import Channel, ChannelClosed, WhenFull
+from media.speech.protocols import SpeechChunk, Voice
+
+LONGEST_LEAD = 20.0
+"""Seconds of speech synthesised ahead of what has been heard, at most."""
+PIECES_AHEAD = 32
+SPECULATIVE_SLACK = 0.15
+"""A held answer is needed this much later than one that the caller already waits for."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Utterances:
+    """One answer on its way: what is held, what was handed on, and the record of it."""
+
+    id: int
+    turn_id: int
+    record: TurnRecord
+    committed: asyncio.Event = field(default_factory=asyncio.Event)
+    held: list[tuple[str, SpeechChunk]] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    begins_at: int | None = None
+    heard_started: bool = False
+    drained: bool = False
+    completed: bool = False
+    end_call: str | None = None
+    words_told: int = 0
+
+
+class Speaker:
+    """Speaks answers and phrases into a playout; one answer is current at a time.
+
+    `dispatch` takes the events, `spawn` owns the tasks, `clock` is the event loop's.
+    """
+
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        voice: Voice,
+        link: AudioLink,
+        *,
+        speed: float,
+        dispatch: Callable[[ev.Event], None],
+        spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self.playout = Playout(link.rate)
+        self.current: Utterances | None = None
+        self._dialogue = dialogue
+        self._voice = voice
+        self._link = link
+        self._speed = speed
+        self._dispatch = dispatch
+        self._spawn = spawn
+        self._clock = clock
+        self._room = asyncio.Event()
+        self._filler: asyncio.Task[None] | None = None
+
+    def prepare(self, turn_id: int, answer_id: int, text: str, record: TurnRecord) -> None:
+        """Begin to answer `text`; up to the first piece of speech is made and held."""
+        timeline = record.timeline
+        timeline.answer_begun = self._clock()
+        timeline.first_token = timeline.first_clause = timeline.first_audio = None
+        record.answer, record.error = "", None
+        answer = Utterances(answer_id, turn_id, record)
+        self.current = answer
+        answer.task = self._spawn(self._run(answer, self._answer(answer, text)))
+
+    def say(self, turn_id: int, answer_id: int, text: str, record: TurnRecord) -> None:
+        """Speak a phrase of the agent's own."""
+        answer = Utterances(answer_id, turn_id, record)
+        answer.committed.set()
+        self.current = answer
+        self._dialogue.said(turn_id, text)
+        answer.task = self._spawn(self._run(answer, self._speak(answer, text)))
+
+    def play(self, answer_id: int) -> None:
+        """Let an answer be heard: what is held now, the rest as it comes."""
+        answer = self.current
+        if answer is None or answer.id != answer_id:
+            return
+        answer.committed.set()
+        held, answer.held = answer.held, []
+        for text, chunk in held:
+            self._hand_on(answer, text, chunk)
+
+    def bridge(self, answer_id: int, text: str) -> None:
+        """Bridge the wait for an answer with a short phrase."""
+        answer = self.current
+        if answer is not None and answer.id == answer_id and self.playout.silent:
+            self._filler = self._spawn(self._bridge(answer, text))
+
+    def drop(self, answer_id: int) -> None:
+        """Cancel an answer's work; nothing more of it is handed on."""
+        answer = self.current
+        if answer is None or answer.id != answer_id:
+            return
+        self.current = None
+        for task in (answer.task, self._filler):
+            if task is not None:
+                task.cancel()
+        self._filler = None
+
+    def pause(self) -> None:
+        """Silence at once; the listener will hear the rest from the sample where it stopped."""
+        self.playout.pause(self._link.flush())
+        self._note_heard()
+
+    def resume(self) -> None:
+        """Go on from that sample."""
+        self.playout.resume()
+
+    def cut(self) -> None:
+        """Silence at once; the rest is gone."""
+        if not self.playout.paused:
+            self.playout.pause(self._link.flush())
+        self.playout.cut()
+
+    def close(self, answer_id: int) -> None:
+        """An answer has been heard to its end."""
+        if self.current is not None and self.current.id == answer_id:
+            self.current = None
+
+    def heard(self, position: int) -> None:
+        """The listener has heard up to `position`."""
+        self.playout.heard(position)
+        self._room.set()
+        self._note_heard()
+
+    def _note_heard(self) -> None:
+        answer = self.current
+        if answer is None or answer.begins_at is None:
+            return
+        words = self.playout.words(answer.turn_id)
+        while answer.words_told < len(words) and words[answer.words_told].start < self.playout.heard_position:
+            self._link.notify("word", {"turn": answer.turn_id, "text": words[answer.words_told].text})
+            answer.words_told += 1
+        if not answer.heard_started and self.playout.heard_position > answer.begins_at:
+            answer.heard_started, answer.drained = True, False
+            self._dispatch(ev.PlayoutStarted(answer.id))
+        if answer.heard_started and not answer.drained and self.playout.silent:
+            answer.drained, answer.heard_started, answer.begins_at = True, False, self.playout.end
+            self._dispatch(ev.PlayoutDrained(answer.id))
+
+    async def _run(self, answer: Utterances, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except DialogueError as error:
+            log.warning("answer failed", turn=answer.turn_id, reason=str(error))
+            self._fail(answer, str(error))
+        except Exception:
+            log.exception("answer failed", turn=answer.turn_id)
+            self._fail(answer, "internal error")
+        else:
+            await answer.committed.wait()
+            answer.completed = True
+            spoken = answer.begins_at is not None
+            self._dispatch(ev.AnswerCompleted(answer.id, spoken, answer.end_call))
+
+    def _fail(self, answer: Utterances, reason: str) -> None:
+        answer.record.error = reason
+        self._dispatch(ev.AnswerFailed(answer.id, reason))
+
+    async def _answer(self, answer: Utterances, text: str) -> None:
+        """The model writes on while the voice speaks; before the commit only the first piece is spoken."""
+        pieces: Channel[Piece] = Channel(PIECES_AHEAD, WhenFull.WAIT)
+        writer = asyncio.ensure_future(self._write(answer, text, pieces))
+        try:
+            while True:
+                try:
+                    piece = await pieces.get()
+                except ChannelClosed:
+                    break
+                await self._perform(answer, piece)
+                await answer.committed.wait()
+            await writer
+        finally:
+            writer.cancel()
+
+    async def _write(self, answer: Utterances, text: str, pieces: Channel[Piece]) -> None:
+        stream = self._dialogue.answer(text, turn_id=answer.turn_id, committed=answer.committed)
+        try:
+            async with aclosing(stream):
+                async for piece in stream:
+                    timeline = answer.record.timeline
+                    if isinstance(piece, Say) and timeline.first_clause is None:
+                        timeline.first_clause = self._clock()
+                        timeline.first_token = self._dialogue.first_token_at(answer.turn_id)
+                    await pieces.put(piece)
+        finally:
+            pieces.close()
+
+    async def _perform(self, answer: Utterances, piece: Piece) -> None:
+        match piece:
+            case Say(text) | Filler(text):
+                await self._speak(answer, text)
+            case EndCall(reason):
+                answer.end_call = reason
+            case Transfer(target):
+                self._link.notify("transfer", {"target": target})
+                answer.end_call = f"transfer to {target}"
+            case SendDigits(digits):
+                self._link.send_digits(digits)
+            case Done(usage):
+                if usage is not None:
+                    answer.record.prompt_tokens = usage.prompt_tokens
+                    answer.record.completion_tokens = usage.completion_tokens
+
+    async def _speak(self, answer: Utterances, text: str) -> None:
+        answer.record.answer = f"{answer.record.answer} {text.strip()}".strip()
+        chunks: AsyncIterator[SpeechChunk] = self._voice.synthesise(text, deadline=self._due(answer), speed=self._speed)
+        async with aclosing(chunks) as stream:
+            async for chunk in stream:
+                if answer.record.timeline.first_audio is None:
+                    answer.record.timeline.first_audio = self._clock()
+                if answer.committed.is_set():
+                    self._hand_on(answer, text, chunk)
+                    await self._make_room()
+                else:
+                    answer.held.append((text, chunk))
+
+    async def _bridge(self, answer: Utterances, text: str) -> None:
+        chunks = [chunk async for chunk in self._voice.synthesise(text, deadline=self._clock(), speed=self._speed)]
+        if answer.begins_at is not None:
+            return  # the answer itself has begun
+        timeline = answer.record.timeline
+        for chunk in chunks:
+            self._hand_on(answer, text, chunk)
+        timeline.first_sound = None  # the bridge is not the answer
+
+    def _due(self, answer: Utterances) -> float:
+        """When the next piece of speech is needed."""
+        if not answer.committed.is_set():
+            return self._clock() + SPECULATIVE_SLACK
+        return self._clock() + self.playout.waiting / self.playout.rate
+
+    def _hand_on(self, answer: Utterances, text: str, chunk: SpeechChunk) -> None:
+        if self.current is not answer or (not len(chunk.samples) and answer.begins_at is None):
+            return
+        if answer.begins_at is None:
+            answer.begins_at = self.playout.end
+        if answer.record.timeline.first_sound is None:
+            answer.record.timeline.first_sound = self._clock()
+        self.playout.append(answer.turn_id, text, chunk)
+
+    async def _make_room(self) -> None:
+        """Wait while enough speech is ahead of the listener."""
+        while self.playout.waiting > LONGEST_LEAD * self.playout.rate:
+            self._room.clear()
+            await self._room.wait()
