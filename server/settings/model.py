@@ -1,0 +1,249 @@
+"""Every setting with its type, range and default. configs/default.yaml repeats the defaults for people; a test keeps
+the two equal."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    create_model,
+    field_validator,
+    model_validator,
+)
+
+from agents.conversation.policy import TurnPolicy
+
+BOOTSTRAP_KEY_LENGTH = 32
+WHISPER_SIZES = ("tiny", "base", "small")
+
+Network = IPv4Network | IPv6Network
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// address without query")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class ServerSettings(Section):
+    """The listening socket and what HTTP may cost."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: HttpUrl | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    limit_concurrency: int = Field(default=200, ge=1, le=100_000)
+    max_body_bytes: int = Field(default=1 << 20, ge=1024, le=1 << 30)
+    receive_timeout_s: Seconds = 10.0
+    keep_alive_s: int = Field(default=5, ge=1, le=300)
+    shutdown_s: float = Field(default=1.8, ge=0.5, le=60)
+
+
+class LogSettings(Section):
+    """What is logged, and how it looks."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class DatabaseSettings(Section):
+    """Where records go; no URL: SQLite in the data folder."""
+
+    url: SecretStr | None = None
+    threads: int = Field(default=4, ge=1, le=64)
+
+    @field_validator("url")
+    @classmethod
+    def _supported(cls, value: SecretStr | None) -> SecretStr | None:
+        scheme = value.get_secret_value().split(":", 1)[0] if value else "sqlite"
+        if scheme not in ("sqlite", "postgresql", "postgresql+psycopg"):
+            raise ValueError("must begin with sqlite:///, postgresql:// or postgresql+psycopg://")
+        return value
+
+
+class LlmSettings(Section):
+    """The language model: any OpenAI-compatible endpoint, or, without `base_url`, the embedded one."""
+
+    base_url: HttpUrl | None = None
+    model: str = ""
+    api_key: SecretStr = SecretStr("")
+    fallback_model: str = ""
+    first_token_s: Seconds = 4.0
+    total_s: Seconds = 30.0
+    max_tokens: int = Field(default=300, ge=1, le=32_768)
+    temperature: float = Field(default=0.6, ge=0, le=2)
+    context_tokens: int = Field(default=4096, ge=512, le=1_000_000)
+    threads: int = Field(default=2, ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _endpoint_needs_a_model(self) -> LlmSettings:
+        if self.base_url and not self.model:
+            raise ValueError("model must be set where base_url is: the endpoint has to be told which one")
+        return self
+
+
+class AsrSettings(Section):
+    """Speech recognition: a packaged Whisper by size, or the folder of any CTranslate2 Whisper."""
+
+    model: str = "base"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: Literal["auto", "int8", "int8_float16", "float16", "float32"] = "auto"
+    threads: int = Field(default=2, ge=1, le=256)
+    workers: int = Field(default=1, ge=1, le=16)
+    language: str = Field(default="en", pattern=r"^(auto|[a-z]{2,3})$")
+    partials: bool = True
+
+    @field_validator("model")
+    @classmethod
+    def _size_or_folder(cls, value: str) -> str:
+        if value not in WHISPER_SIZES and not (Path(value).expanduser() / "model.bin").is_file():
+            sizes = ", ".join(WHISPER_SIZES)
+            raise ValueError(f"must be {sizes}, or the folder of a CTranslate2 Whisper (with a model.bin)")
+        return value
+
+
+class TtsSettings(Section):
+    """Speech synthesis; agents may name another voice."""
+
+    voice: str = Field(default="piper-joe", min_length=1)
+    threads: int = Field(default=2, ge=1, le=256)
+    cache_entries: int = Field(default=256, ge=0, le=100_000)
+
+
+class TwilioSettings(Section):
+    """The account whose signatures are checked; without a token only this machine may connect."""
+
+    auth_token: SecretStr = SecretStr("")
+
+
+class TelephonySettings(Section):
+    """Phone calls."""
+
+    default_agent: str = Field(default="demo", min_length=1)
+    twilio: TwilioSettings = TwilioSettings()
+
+
+class SessionSettings(Section):
+    """Conversations at once; one more is refused."""
+
+    max: int = Field(default=16, ge=1, le=10_000)
+
+
+class MetricsSettings(Section):
+    """GET /metrics."""
+
+    enabled: bool = True
+
+
+def _policy_option(name: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        return getattr(TurnPolicy.from_options({name: value}), name)  # its ValueError names the range
+
+    return check
+
+
+def _turn_settings() -> type[Section]:
+    """A section with the options of `TurnPolicy`: their names, types, defaults and checks stay in one place."""
+    hints = get_type_hints(TurnPolicy)
+    options: dict[str, Any] = {
+        option.name: (Annotated[hints[option.name], AfterValidator(_policy_option(option.name))], option.default)
+        for option in dataclasses.fields(TurnPolicy)
+    }
+    return create_model("TurnSettings", __base__=Section, __doc__="Turn-taking; agents may override each.", **options)
+
+
+TurnSettings = _turn_settings()
+
+
+class Settings(Section):
+    """Everything that can be set."""
+
+    data_dir: Path = Path("data")
+    agents_dir: Path = Path("configs/agents")
+    bootstrap_key: SecretStr | None = None
+    server: ServerSettings = ServerSettings()
+    log: LogSettings = LogSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    llm: LlmSettings = LlmSettings()
+    asr: AsrSettings = AsrSettings()
+    tts: TtsSettings = TtsSettings()
+    turn: Section = Field(default_factory=TurnSettings)
+    telephony: TelephonySettings = TelephonySettings()
+    sessions: SessionSettings = SessionSettings()
+    metrics: MetricsSettings = MetricsSettings()
+
+    @field_validator("data_dir", "agents_dir")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator("turn", mode="before")
+    @classmethod
+    def _turn(cls, value: Any) -> Any:
+        return TurnSettings.model_validate(value) if isinstance(value, dict) else value
+
+    @field_validator("bootstrap_key")
+    @classmethod
+    def _key_form(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            key = value.get_secret_value()
+            if not key.startswith("sk_live_") or len(key) < BOOTSTRAP_KEY_LENGTH or not key.isascii() or " " in key:
+                raise ValueError(
+                    f"must begin with sk_live_ and have {BOOTSTRAP_KEY_LENGTH} characters or more, none of them a space"
+                )
+        return value
+
+    @property
+    def public_url(self) -> str:
+        """What the world sees, without a slash at the end."""
+        return self.server.public_url or f"http://127.0.0.1:{self.server.port}"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's URL of the database."""
+        if self.database.url is not None:
+            return self.database.url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'visavis.db').absolute()}"
+
+    @property
+    def turn_policy(self) -> TurnPolicy:
+        """The turn-taking of an agent that overrides nothing."""
+        return TurnPolicy.from_options(self.turn.model_dump())
+
+    def with_port(self, port: int) -> Settings:
+        """The same settings on the port that was really bound (where 0 was asked for)."""
+        return self.model_copy(update={"server": self.server.model_copy(update={"port": port})})
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value, for the log to leave out."""
+        return tuple(sorted({secret for secret in _secrets(self) if secret}))
+
+
+def _secrets(section: Section) -> Iterator[str]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, Section):
+            yield from _secrets(value)
