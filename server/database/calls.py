@@ -1,0 +1,75 @@
+"""Records of calls and their turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from server.database.tables import Call, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A conversation as it begins. `channel` is the link's kind; `peer` a number or address."""
+
+    id: str
+    agent: str
+    channel: str
+    peer: str
+    started: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One exchange. `sequence` counts from 0 within the call; `stages_ms` holds each stage's time in milliseconds."""
+
+    call_id: str
+    sequence: int
+    began: datetime
+    transcript: str
+    answer: str
+    heard: str
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    interrupted: bool = False
+    error: str | None = None
+
+
+def record_call(session: Session, call: CallRecord) -> None:
+    """Note that a call has begun."""
+    session.add(Call(id=call.id, agent=call.agent, channel=call.channel, peer=call.peer[:200], started=call.started))
+
+
+def record_turn(session: Session, turn: TurnRecord) -> None:
+    """Note a turn of a call that has begun."""
+    session.add(
+        Turn(
+            call_id=turn.call_id,
+            sequence=turn.sequence,
+            began=turn.began,
+            transcript=turn.transcript,
+            answer=turn.answer,
+            heard=turn.heard,
+            stages_ms=dict(turn.stages_ms),
+            model=turn.model[:200],
+            prompt_tokens=turn.prompt_tokens,
+            completion_tokens=turn.completion_tokens,
+            interrupted=turn.interrupted,
+            error=turn.error,
+        )
+    )
+
+
+def finish_call(session: Session, call_id: str, reason: str, ended: datetime | None = None) -> None:
+    """Note that a call is over; the first end counts, later ones change nothing."""
+    session.execute(
+        update(Call)
+        .where(Call.id == call_id, Call.ended.is_(None))
+        .values(ended=ended or datetime.now(UTC), end_reason=reason[:100])
+    )

@@ -1,0 +1,134 @@
+"""The one owner of database connections: transactions on a few threads of their own, never on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BUSY_S = 5.0
+"""A writer waits this long for another one."""
+SETUP_LOCK = 0x56495341  # any fixed number: PostgreSQL's advisory lock for migrations and the first key
+
+
+class DatabaseError(Exception):
+    """The database cannot be reached, opened or brought up to date."""
+
+
+class Database:
+    """Runs functions of a `Session` in transactions: SQLite (WAL, one writer at a time, waited for) or PostgreSQL.
+
+    `url` is SQLAlchemy's; `threads` bounds connections and transactions at once.
+    """
+
+    def __init__(self, url: str, *, threads: int = 4) -> None:
+        self._engine = _engine(url, threads)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
+
+    def migrate(self) -> None:
+        """Bring the tables up to date; a second process that does the same waits. Raises `DatabaseError`."""
+        from server.database.migrate import upgrade  # noqa: PLC0415 - alembic is wanted only here
+
+        try:
+            with self._engine.begin() as connection:
+                lock_setup(connection)
+                upgrade(connection)
+        except SQLAlchemyError as error:
+            raise DatabaseError(
+                f"the database {self.safe_url} cannot be brought up to date: {_reason(error)}"
+            ) from error
+
+    async def run(self, work: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(session, …)` in one transaction on a thread: committed when it returns, undone when it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: self.run_here(work, *args, **kwargs))
+
+    def run_here(self, work: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` on the calling thread, for programs without an event loop."""
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            return work(session, *args, **kwargs)
+
+    async def check(self, within: float = 2.0) -> str | None:
+        """What is wrong with the database, None if it answers within so many seconds."""
+        try:
+            async with asyncio.timeout(within):
+                await self.run(_ask)
+        except TimeoutError:
+            return f"the database does not answer within {within:g} s"
+        except SQLAlchemyError as error:
+            return f"the database does not answer: {_reason(error)}"
+        return None
+
+    @property
+    def safe_url(self) -> str:
+        """The URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine, for migrations' tests."""
+        return self._engine
+
+    def close(self) -> None:
+        """Finish the transactions that run, drop those that wait, close all connections."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._engine.dispose()
+
+
+def lock_setup(connection: Connection) -> None:
+    """Until the end of the transaction, be the only process that migrates or makes the first key."""
+    if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE has locked everything already
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SETUP_LOCK})
+
+
+def _ask(session: Session) -> None:
+    session.execute(text("SELECT 1"))
+
+
+def _engine(address: str, threads: int) -> Engine:
+    url = make_url(address)
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_engine(url, pool_size=threads, max_overflow=0, pool_pre_ping=True, pool_recycle=1800)
+        except ModuleNotFoundError as error:
+            raise DatabaseError("PostgreSQL needs one more package: pip install 'psycopg[binary]'") from error
+    if not url.database or url.database == ":memory:":
+        raise DatabaseError("SQLite needs a file: sqlite:///FOLDER/visavis.db")
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(f"cannot create {Path(url.database).parent}: {error.strerror}") from error
+    engine = create_engine(url, pool_size=threads, max_overflow=0, connect_args={"timeout": BUSY_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves, see _begin_immediate
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    # A transaction that begins by reading and then writes is refused at once when another one wrote in between,
+    # without waiting. Taking the write lock at the start makes it wait its turn instead. Ours are short.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    cause = error.orig if isinstance(error, OperationalError) and error.orig is not None else error
+    return " ".join(str(cause).split())
