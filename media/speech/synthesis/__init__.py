@@ -1,0 +1,1 @@
+"""Speech synthesis: text in, chunks of speech with word and phoneme times out."""
