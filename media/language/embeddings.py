@@ -57,14 +57,14 @@ class MiniLm:
             config = json.loads((folder / "config.json").read_text())
             self._heads = int(config["num_attention_heads"])
             self._epsilon = float(config["layer_norm_eps"])
-            with safe_open(path, framework="np") as weights:
+            with _open(path) as weights:
                 self._layers = [_layer(weights, number) for number in range(int(config["num_hidden_layers"]))]
                 self._positions = _tensor(weights, "embeddings.position_embeddings.weight")
                 self._type = _tensor(weights, "embeddings.token_type_embeddings.weight")[0]
                 self._input_norm = _pair(weights, "embeddings.LayerNorm")
             # Opened anew: the pages that were read above no longer count as this process's memory.
-            self._file: Any = safe_open(path, framework="np")
-            self._words: Any = self._file.get_slice("embeddings.word_embeddings.weight")
+            self._file = _open(path)
+            self._words = self._file.get_slice("embeddings.word_embeddings.weight")
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise WeightsUnusable(f"{path}: not the all-MiniLM-L6-v2 weights ({error})") from error
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -148,6 +148,10 @@ class LocalEmbedder:
                 threadpool_limits(limits=1, user_api="blas")
                 self._model = MiniLm(model_dir(MODEL))
             return self._model.embed(texts)
+
+
+def _open(path: Path) -> Any:
+    return safe_open(path, framework="np")
 
 
 def _layer(weights: Any, number: int) -> dict[str, tuple[Vectors, Vectors]]:
