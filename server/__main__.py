@@ -1,0 +1,36 @@
+"""`python -m server serve|keys|call`.
+
+Exit codes: 0 all went well, 1 it failed, 2 the settings or the command line are wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from server.commands import keys, serve
+from server.commands.common import CommandError, complain
+
+COMMANDS = (serve, keys)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m server", description="Visavis, a real-time voice agent server.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except CommandError as error:
+        complain(str(error))
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

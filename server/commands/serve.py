@@ -1,0 +1,201 @@
+"""`serve`: prepare the models, bring the database up to date, take calls until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import os
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from media.models import Console, ModelError, prepare
+from server.commands.common import CommandError, settings_from_environment
+from server.logs import configure_logs
+from server.settings import Settings
+from server.weights import needed_models
+
+if TYPE_CHECKING:
+    from server.app import Engine
+    from server.database import Database
+    from server.serving import WebServer
+
+    class RunningEngine(Engine, Protocol):
+        """An engine as its owner sees it."""
+
+        async def start(self) -> None:
+            """Load the models; calls can be taken when it returns."""
+            ...
+
+        async def close(self) -> None:
+            """End all conversations, then the workers."""
+            ...
+
+
+log = structlog.get_logger(__name__)
+
+_SESSIONS_SHARE = 0.5
+"""Of the time to stop, what conversations get to end."""
+
+
+def add(commands: Any) -> None:
+    """Add the parser of this command."""
+    parser = commands.add_parser("serve", help="run the server")
+    parser.set_defaults(run=run)
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit code."""
+    settings = settings_from_environment()
+    configure_logs(settings.log.level, settings.log.format, secrets=settings.secrets())
+    listener, settings = _listen(settings)
+    with listener:
+        _prepare_models(settings)
+        database = _open_database(settings)
+        try:
+            first = _first_key(database, settings)
+            return _run_loop(settings, database, listener, first)
+        finally:
+            database.close()
+
+
+def _listen(settings: Settings) -> tuple[socket.socket, Settings]:
+    from server.serving import bind  # noqa: PLC0415 - wrong settings are answered before uvicorn is imported
+
+    try:
+        listener = bind(settings.server.host, settings.server.port)
+    except OSError as error:
+        raise CommandError(str(error)) from None
+    return listener, settings.with_port(listener.getsockname()[1])
+
+
+def _prepare_models(settings: Settings) -> None:
+    try:
+        prepare(needed_models(settings), progress=Console())
+    except ModelError as error:
+        raise CommandError(str(error)) from None
+
+
+def _open_database(settings: Settings) -> Database:
+    from server.database import Database, DatabaseError  # noqa: PLC0415 - as above
+
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.data_dir, os.W_OK | os.X_OK):
+            raise PermissionError(13, os.strerror(13))
+        database = Database(settings.database_url, threads=settings.database.threads)
+        database.migrate()
+    except OSError as error:
+        raise CommandError(
+            f"data_dir {settings.data_dir} cannot be used: {error.strerror}; choose another with VISAVIS_DATA_DIR"
+        ) from None
+    except DatabaseError as error:
+        raise CommandError(str(error)) from None
+    return database
+
+
+def _first_key(database: Database, settings: Settings) -> str | None:
+    """The API key to show: only where this start has made it at random."""
+    from server.database import authenticate, first_key  # noqa: PLC0415 - as above
+
+    given = settings.bootstrap_key.get_secret_value() if settings.bootstrap_key else None
+    issued = database.run_here(first_key, given)
+    if issued is None and given is not None and database.run_here(authenticate, given) is None:
+        log.warning("VISAVIS_BOOTSTRAP_KEY is not a valid key here: it counts only when the database is new")
+    return issued.secret if issued is not None and given is None else None
+
+
+def _run_loop(settings: Settings, database: Database, listener: socket.socket, key: str | None) -> int:
+    import uvloop  # noqa: PLC0415 - as above
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, database, listener, key))
+
+
+async def _serve(settings: Settings, database: Database, listener: socket.socket, key: str | None) -> int:
+    began = time.monotonic()
+    engine, server = await asyncio.to_thread(_assemble, settings, database)
+    stopping = _Stop(settings.server.shutdown_s)
+    starting = asyncio.ensure_future(engine.start())
+    stopping.on_stop = starting.cancel
+    try:
+        await starting
+    except BaseException as error:
+        await engine.close()
+        if isinstance(error, asyncio.CancelledError) and stopping.asked:
+            return 0
+        if isinstance(error, ModelError):
+            raise CommandError(str(error)) from None
+        raise
+    stopping.on_stop = server.stop
+    if not stopping.asked:
+        _announce(settings, key)
+        log.info("ready", seconds=round(time.monotonic() - began, 2), url=settings.public_url)
+    await server.serve([listener])
+    log.info("stopped")
+    return 0
+
+
+def _assemble(settings: Settings, database: Database) -> tuple[RunningEngine, WebServer]:
+    """Import what is heavy and put the parts together; on a thread, so that signals are heard meanwhile."""
+    from server.app import create_app  # noqa: PLC0415 - as above
+    from server.metrics import Metrics  # noqa: PLC0415 - as above
+    from server.serving import WebServer, server_config  # noqa: PLC0415 - as above
+
+    metrics = Metrics()
+    engine: RunningEngine = importlib.import_module("server.engine").Engine(settings, database, metrics)
+    app = create_app(settings, engine=engine, database=database, metrics=metrics)
+
+    async def end_conversations() -> None:
+        try:
+            async with asyncio.timeout(settings.server.shutdown_s * _SESSIONS_SHARE):
+                await engine.close()
+        except TimeoutError:
+            log.warning("some conversations did not end in time")
+
+    return engine, WebServer(server_config(app, settings.server), end_conversations)
+
+
+class _Stop:
+    """SIGINT and SIGTERM: the first asks to stop and starts the clock, the second stops at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self.asked = False
+        self.on_stop: Any = lambda: None
+        self._seconds = seconds
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._signalled)
+
+    def _signalled(self) -> None:
+        if self.asked:
+            os._exit(130)
+        self.asked = True
+        log.info("stopping")
+        # A model call that hangs in its library cannot be interrupted; the promise to stop is kept all the same.
+        clock = threading.Timer(self._seconds, self._give_up)
+        clock.daemon = True
+        clock.start()
+        self.on_stop()
+
+    def _give_up(self) -> None:
+        log.warning("not everything stopped in time; leaving it", seconds=self._seconds)
+        os._exit(0)
+
+
+def _announce(settings: Settings, key: str | None) -> None:
+    """Tell the person at the terminal where we are and what to do next."""
+    lines = [f"Visavis is ready at {settings.public_url}"]
+    if key is not None:
+        lines.append(f"API key (shown this once): {key}")
+    lines += [
+        "  talk to the demo agent:    .venv/bin/python -m server call --agent demo question.wav",
+        "  use a larger model:        VISAVIS_LLM__BASE_URL=… VISAVIS_LLM__MODEL=… VISAVIS_LLM__API_KEY=… make serve",
+        "  stop:                      Ctrl-C",
+    ]
+    print("\n".join(lines), flush=True)

@@ -1,0 +1,51 @@
+"""Errors of the HTTP side: always JSON, always `{"error": …, "code": …}`, never an internal detail."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+log = structlog.get_logger(__name__)
+
+CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    402: "PAYMENT_REQUIRED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "RATE_LIMITED",
+    500: "INTERNAL_ERROR",
+    503: "SERVICE_UNAVAILABLE",
+}
+
+
+def error_response(status: int, message: str | None = None, *, code: str | None = None) -> JSONResponse:
+    """An error as every client gets it; without a message, the status's own words."""
+    phrase = HTTPStatus(status).phrase
+    return JSONResponse({"error": message or phrase, "code": code or CODES.get(status, f"HTTP_{status}")}, status)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's handler for `HTTPException`: unknown paths, wrong methods, and what endpoints raise."""
+    if not isinstance(error, HTTPException):  # registered for that class alone
+        raise error
+    if error.status_code in (204, 304):
+        return Response(status_code=error.status_code, headers=error.headers)
+    response = error_response(error.status_code, error.detail)
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def on_failure(request: Request, error: Exception) -> Response:
+    """Starlette's handler for everything else: the cause goes to the log, not to the client."""
+    log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    return error_response(500, "Internal error")
