@@ -22,9 +22,12 @@ CAPACITY: Final = 1024
 
 
 @dataclass(slots=True)
-class _Grant:
+class Grant:
+    """What a token stands for: the agent that was called, and who called (a number, "" where unknown)."""
+
     token: str
     agent_id: str
+    peer: str
     expires: float
     used: bool = False
     over: bool = False
@@ -43,26 +46,35 @@ class StreamTokens:
     def __init__(self, ttl: float = TTL, capacity: int = CAPACITY) -> None:
         self._ttl = ttl
         self._capacity = capacity
-        self._grants: OrderedDict[str, _Grant] = OrderedDict()  # by call, the oldest first
+        self._grants: OrderedDict[str, Grant] = OrderedDict()  # by call, the oldest first
 
     def __len__(self) -> int:
         return len(self._grants)
 
-    def issue(self, now: float, call_sid: str, agent_id: str) -> str:
-        """A token for the stream of this call. Raises `TokensFull`."""
+    def waiting(self, now: float) -> int:
+        """Calls that have a valid token and no stream yet."""
+        self._forget(now)
+        return sum(not grant.used for grant in self._grants.values())
+
+    def holds(self, now: float, call_sid: str, agent_id: str) -> bool:
+        """Whether this call has been answered before, and would get the same token again."""
         self._forget(now)
         grant = self._grants.get(call_sid)
-        if grant is not None and grant.agent_id == agent_id and (grant.used or now < grant.expires):
-            return grant.token
-        if grant is None and len(self._grants) >= self._capacity:
+        return grant is not None and grant.agent_id == agent_id
+
+    def issue(self, now: float, call_sid: str, agent_id: str, peer: str = "") -> str:
+        """A token for the stream of this call. Raises `TokensFull`."""
+        if self.holds(now, call_sid, agent_id):
+            return self._grants[call_sid].token
+        if call_sid not in self._grants and len(self._grants) >= self._capacity:
             raise TokensFull(f"{self._capacity} calls are waiting for their streams")
         token = secrets.token_urlsafe(32)
-        self._grants[call_sid] = _Grant(token, agent_id, now + self._ttl)
+        self._grants[call_sid] = Grant(token, agent_id, peer, now + self._ttl)
         self._grants.move_to_end(call_sid)
         return token
 
-    def redeem(self, now: float, call_sid: str, token: str) -> str:
-        """Use a token up; returns the agent the call is for. Raises `TokenRefused`.
+    def redeem(self, now: float, call_sid: str, token: str) -> Grant:
+        """Use a token up; returns what it stands for. Raises `TokenRefused`.
 
         Whoever redeems says `release` when the stream has ended.
         """
@@ -74,7 +86,7 @@ class StreamTokens:
         if now >= grant.expires:
             raise TokenRefused("the token has expired")
         grant.used = True
-        return grant.agent_id
+        return grant
 
     def release(self, now: float, call_sid: str, token: str) -> None:
         """The stream that this token opened has ended."""

@@ -10,9 +10,27 @@ from telephony.tokens import TTL, StreamTokens
 def test_a_token_lets_its_call_in_once() -> None:
     tokens = StreamTokens()
     token = tokens.issue(0.0, "CA1", "demo")
-    assert tokens.redeem(1.0, "CA1", token) == "demo"
+    assert tokens.redeem(1.0, "CA1", token).agent_id == "demo"
     with pytest.raises(TokenRefused, match="used"):
         tokens.redeem(1.0, "CA1", token)
+
+
+def test_a_token_stands_for_its_agent_and_caller() -> None:
+    tokens = StreamTokens()
+    grant = tokens.redeem(0.0, "CA1", tokens.issue(0.0, "CA1", "demo", peer="+15005550006"))
+    assert (grant.agent_id, grant.peer) == ("demo", "+15005550006")
+
+
+def test_calls_that_wait_for_their_streams_are_counted() -> None:
+    tokens = StreamTokens()
+    tokens.redeem(0.0, "CA1", tokens.issue(0.0, "CA1", "demo"))
+    tokens.issue(10.0, "CA2", "demo")
+    assert tokens.waiting(20.0) == 1
+    assert tokens.holds(20.0, "CA1", "demo")
+    assert tokens.holds(20.0, "CA2", "demo")
+    assert not tokens.holds(20.0, "CA2", "sales")
+    assert tokens.waiting(10.0 + TTL) == 0
+    assert not tokens.holds(10.0 + TTL, "CA2", "demo")
 
 
 def test_a_token_is_no_use_to_another_call() -> None:
@@ -30,7 +48,7 @@ def test_a_guessed_token_is_refused_and_spoils_nothing(wrong: str) -> None:
     token = tokens.issue(0.0, "CA1", "demo")
     with pytest.raises(TokenRefused, match="unknown"):
         tokens.redeem(1.0, "CA1", wrong)
-    assert tokens.redeem(1.0, "CA1", token) == "demo"
+    assert tokens.redeem(1.0, "CA1", token).agent_id == "demo"
 
 
 def test_a_token_expires_after_30_seconds() -> None:
@@ -60,14 +78,14 @@ def test_a_call_sent_back_to_us_after_its_stream_gets_a_new_token() -> None:
     assert tokens.issue(6.0, "CA1", "demo") == token, "a late repetition of the first webhook"
     new = tokens.issue(TTL, "CA1", "demo")
     assert new != token
-    assert tokens.redeem(TTL + 1.0, "CA1", new) == "demo"
+    assert tokens.redeem(TTL + 1.0, "CA1", new).agent_id == "demo"
 
 
 def test_a_call_that_asks_for_another_agent_gets_a_token_for_that_one() -> None:
     tokens = StreamTokens()
     first = tokens.issue(0.0, "CA1", "demo")
     second = tokens.issue(1.0, "CA1", "sales")
-    assert tokens.redeem(2.0, "CA1", second) == "sales"
+    assert tokens.redeem(2.0, "CA1", second).agent_id == "sales"
     with pytest.raises(TokenRefused):
         tokens.redeem(2.0, "CA1", first)
     tokens.release(3.0, "CA1", first)

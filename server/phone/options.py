@@ -1,0 +1,59 @@
+"""What the telephone endpoints need to know of the settings, and the seam to what makes sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agents.link import AudioLink, Conversant
+from server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneOptions:
+    """Settings of the telephone endpoints; times in seconds.
+
+    `public_url`: how the world reaches this server (http or https); signatures are computed over it and the
+    stream's URL is made from it. `auth_token`: Twilio's, "" for none: then only this machine may call.
+    `start_timeout`: a connection is a call by then or it is closed. `silence_timeout`: a line that sends no
+    audio at all is dead. `wind_up`: what a session gets to finish its record when the caller has left.
+    """
+
+    public_url: str
+    auth_token: str = field(repr=False)
+    default_agent: str
+    max_sessions: int
+    start_timeout: float = 5.0
+    silence_timeout: float = 10.0
+    wind_up: float = 1.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> PhoneOptions:
+        """The telephone's part of the settings."""
+        return cls(
+            public_url=settings.public_url,
+            auth_token=settings.telephony.twilio.auth_token.get_secret_value(),
+            default_agent=settings.telephony.default_agent,
+            max_sessions=settings.sessions.max,
+        )
+
+
+class SessionFactory(Protocol):
+    """Makes sessions. The engine implements it."""
+
+    @property
+    def active_sessions(self) -> int:
+        """Sessions that run now, of every kind."""
+        ...
+
+    def has_agent(self, agent_id: str) -> bool:
+        """Whether there is an agent of this name."""
+        ...
+
+    def open_session(self, agent_id: str, link: AudioLink, *, call_id: str, peer: str, channel: str) -> Conversant:
+        """A new session of this agent on this link; whoever opened it awaits its `run` once.
+
+        `call_id` names the call in records, `peer` is who calls (a telephone number, "" where unknown),
+        `channel` the kind of connection. Raises `KeyError` for an agent that does not exist.
+        """
+        ...
