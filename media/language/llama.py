@@ -14,7 +14,7 @@ import math
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -134,7 +134,7 @@ class LlamaRuntime:
 
     async def chat(
         self, messages: Sequence[Mapping[str, str]], *, max_tokens: int, sampling: Mapping[str, float] | None = None
-    ) -> AsyncIterator[str | TokenCount]:
+    ) -> AsyncGenerator[str | TokenCount, None]:
         """Stream the answer to `messages` (OpenAI's role and content), the token count last.
 
         Closing the iterator ends the request at its next token or prompt batch. `sampling` holds llama.cpp's

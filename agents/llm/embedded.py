@@ -1,0 +1,80 @@
+"""The embedded model as a chat model: llama.cpp in this process, no endpoint needed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+
+import structlog
+
+from agents.llm.protocol import ChatError, Delta, Message, TextDelta, ToolSpec, Usage
+from media.language.errors import GenerationFailed, LanguageModelError, PromptTooLong
+from media.language.llama import LlamaRuntime, TokenCount
+from media.worker import WorkerError, WorkerFull
+
+log = structlog.get_logger(__name__)
+
+_SAMPLING = {"temperature": 0.2, "top_p": 0.9, "repeat_penalty": 1.1}
+
+
+class EmbeddedChat:
+    """A `ChatModel` on `media.language.llama.LlamaRuntime`. Tools are not offered to the model: it cannot use them.
+
+    The runtime is shared with the completion judge, so closing this does not close it.
+    """
+
+    def __init__(self, runtime: LlamaRuntime, *, name: str = "SmolLM2-135M-Instruct", max_tokens: int = 120) -> None:
+        self._runtime = runtime
+        self._name = name
+        self._max_tokens = max_tokens
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._name
+
+    async def stream(
+        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[Delta, None]:
+        """Stream one answer; closing the iterator ends it. Raises `ChatError`."""
+        has_text = False
+        answer = self._runtime.chat(_plain(messages), max_tokens=self._max_tokens, sampling=_SAMPLING)
+        try:
+            async with contextlib.aclosing(answer) as items:
+                async for item in items:
+                    if isinstance(item, TokenCount):
+                        yield Usage(item.prompt, item.completion)
+                    else:
+                        has_text = has_text or bool(item.strip())
+                        yield TextDelta(item)
+        except PromptTooLong as error:
+            raise ChatError(f"{self._name}: {error}", retryable=False) from error
+        except WorkerFull as error:
+            raise ChatError(f"{self._name}: too many answers are being written at once", retryable=True) from error
+        except (GenerationFailed, WorkerError) as error:
+            raise ChatError(f"{self._name}: {error}", retryable=False) from error
+        if not has_text:
+            raise ChatError(f"{self._name} gave an empty answer", retryable=True)
+
+    async def warm_up(self, messages: Sequence[Message] = ()) -> None:
+        """Evaluate `messages` (the system prompt), so that the first answer only costs what follows them."""
+        if not messages:
+            return
+        try:
+            await self._runtime.warm_up(_plain(messages))
+        except (LanguageModelError, WorkerError) as error:
+            log.debug("warm-up failed", model=self._name, reason=str(error))
+
+    async def close(self) -> None:
+        """Nothing of its own to release."""
+
+
+def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Messages without tools: a tool's result is told as the caller's turn would be, its call is left out."""
+    plain = []
+    for message in messages:
+        if message.role == "tool":
+            plain.append({"role": "user", "content": f"({message.content})"})
+        elif message.content:
+            plain.append({"role": message.role, "content": message.content})
+    return plain
