@@ -185,7 +185,8 @@ def _field(path: Path_) -> FieldInfo | None:
 def _place(path: Path_, leaves: Layer) -> str:
     if path in leaves:
         return leaves[path].place
-    return ", ".join(leaf.place for other, leaf in leaves.items() if other[: len(path)] == path)
+    below = [leaf.place for other, leaf in leaves.items() if other[: len(path)] == path]
+    return ", ".join(dict.fromkeys(place for place in below if not place.startswith(str(DEFAULTS))))
 
 
 def _is_list(field: FieldInfo | None) -> bool:

@@ -203,6 +203,12 @@ class Settings(Section):
     def _turn(cls, value: Any) -> Any:
         return TurnSettings.model_validate(value) if isinstance(value, dict) else value
 
+    @field_validator("turn")
+    @classmethod
+    def _turn_options_agree(cls, value: Section) -> Section:
+        TurnPolicy.from_options(value.model_dump())
+        return value
+
     @field_validator("bootstrap_key")
     @classmethod
     def _key_form(cls, value: SecretStr | None) -> SecretStr | None:
