@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import numpy as np
-from media.audio.resample import StreamResampler
 
 from agents.link import Conversant
 from media.audio.frames import SPEECH_RATE, AudioFrame
@@ -17,6 +16,7 @@ from media.audio.playout import Playout
 from telephony import dtmf
 from telephony.twilio.messages import Media, MediaStreamProtocol
 from telephony.twilio.pacing import PhonePacer
+from telephony.upsample import Doubler
 
 FRAME: Final = 160
 """Samples of a frame, 20 ms; one byte each in μ-law."""
@@ -56,7 +56,7 @@ class PhoneLink:
         self._awake = asyncio.Event()
         self._clear_due = False
         self._reported = 0
-        self._resampler = StreamResampler(PHONE_RATE, SPEECH_RATE)
+        self._upsampler = Doubler()
         self._received = 0
 
     @property
@@ -106,9 +106,9 @@ class PhoneLink:
         if media.lost:
             gap = np.zeros(min(media.lost, _LONGEST_GAP) * FRAME, np.float32)
             samples = np.concatenate([gap, samples])
-        frame = AudioFrame(samples, PHONE_RATE, self._received)
+        frame = AudioFrame(self._upsampler.push(samples), SPEECH_RATE, self._received)
         self._received = frame.end
-        self._session.hear(self._resampler.push(frame))
+        self._session.hear(frame)
 
     def press(self, digit: str) -> None:
         """The caller pressed a key."""
