@@ -63,6 +63,8 @@ def create_key(session: Session, name: str, account_id: str | None = None) -> Is
 
 def authenticate(session: Session, secret: str) -> KeyInfo | None:
     """The key that this is, unless it is unknown or revoked. Its last use is noted."""
+    if not secret.isascii():  # no key of ours, and not every such text can be looked up
+        return None
     digest = _hash(secret)
     found: ApiKey | None = None
     for key in session.scalars(select(ApiKey).where(ApiKey.prefix == secret[:PREFIX_LENGTH])):
@@ -118,7 +120,7 @@ def _info(key: ApiKey) -> KeyInfo:
 
 
 def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _new_id(kind: str) -> str:
