@@ -1,0 +1,1 @@
+"""The face: a portrait becomes an avatar pack, and a renderer makes it speak."""
