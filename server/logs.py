@@ -58,7 +58,11 @@ def configure_logs(level: str, form: str, *, secrets: Iterable[str] = (), stream
     )
     renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     if form == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(),
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,  # the default shows local variables: secrets, speech
+        )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],

@@ -33,6 +33,7 @@ class Database:
     def __init__(self, url: str, *, threads: int = 4) -> None:
         self._engine = _engine(url, threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
+        self._closed = False
 
     def migrate(self) -> None:
         """Bring the tables up to date; a second process that does the same waits. Raises `DatabaseError`."""
@@ -48,7 +49,12 @@ class Database:
             ) from error
 
     async def run(self, work: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work(session, …)` in one transaction on a thread: committed when it returns, undone when it raises."""
+        """Run `work(session, …)` in one transaction on a thread: committed when it returns, undone when it raises.
+
+        Raises what `work` raises, SQLAlchemy's errors, and `DatabaseError` once closed.
+        """
+        if self._closed:
+            raise DatabaseError("the database is closed")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, lambda: self.run_here(work, *args, **kwargs))
 
@@ -64,6 +70,8 @@ class Database:
                 await self.run(_ask)
         except TimeoutError:
             return f"the database does not answer within {within:g} s"
+        except DatabaseError as error:
+            return str(error)
         except SQLAlchemyError as error:
             return f"the database does not answer: {_reason(error)}"
         return None
@@ -80,6 +88,7 @@ class Database:
 
     def close(self) -> None:
         """Finish the transactions that run, drop those that wait, close all connections."""
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._engine.dispose()
 
