@@ -13,10 +13,10 @@ from agents.link import Conversant
 from media.audio.frames import SPEECH_RATE, AudioFrame
 from media.audio.g711 import PHONE_RATE, samples_to_ulaw, ulaw_to_samples
 from media.audio.playout import Playout
+from media.audio.resample import StreamResampler
 from telephony import dtmf
 from telephony.twilio.messages import Media, MediaStreamProtocol
 from telephony.twilio.pacing import PhonePacer
-from telephony.upsample import Doubler
 
 FRAME: Final = 160
 """Samples of a frame, 20 ms; one byte each in μ-law."""
@@ -24,7 +24,7 @@ FRAME: Final = 160
 REPORT_SECONDS: Final = 0.03
 """While the agent speaks, the session is told this often how far it was heard."""
 
-_LONGEST_GAP: Final = 50  # lost chunks made up for by silence; a jump beyond is a fault of the counter
+_LONGEST_GAP: Final = 50  # lost chunks that are heard as silence; a leap beyond is a fault of the counter
 
 
 class PhoneLink:
@@ -56,7 +56,7 @@ class PhoneLink:
         self._awake = asyncio.Event()
         self._clear_due = False
         self._reported = 0
-        self._upsampler = Doubler()
+        self._resampler = StreamResampler(PHONE_RATE, SPEECH_RATE)
         self._received = 0
 
     @property
@@ -102,13 +102,10 @@ class PhoneLink:
         """Give the session the caller's audio; lost chunks become silence, repeated ones nothing."""
         if media.repeated or self._session is None:
             return
-        samples = ulaw_to_samples(media.payload)
-        if media.lost:
-            gap = np.zeros(min(media.lost, _LONGEST_GAP) * FRAME, np.float32)
-            samples = np.concatenate([gap, samples])
-        frame = AudioFrame(self._upsampler.push(samples), SPEECH_RATE, self._received)
+        index = self._received + min(media.lost, _LONGEST_GAP) * FRAME
+        frame = AudioFrame(ulaw_to_samples(media.payload), PHONE_RATE, index)
         self._received = frame.end
-        self._session.hear(frame)
+        self._session.hear(self._resampler.process(frame))
 
     def press(self, digit: str) -> None:
         """The caller pressed a key."""
