@@ -72,8 +72,10 @@ class History:
         """What the caller said last, "" at the beginning."""
         return next((exchange.user for exchange in reversed(self._exchanges) if exchange.user), "")
 
-    def messages(self, *, user: str | None = None, facts: str = "") -> list[Message]:
+    def messages(self, *, user: str | None = None, facts: str = "", without: int | None = None) -> list[Message]:
         """The chat for the next answer: system prompt, the turns that fit, and `user` as the newest message.
+
+        `without` leaves out a turn: the one that is being answered anew.
 
         Turns are left out from the oldest, each as a whole, so that a tool's result never stands without its
         call. `facts` precede the caller's newest words: at the end, so that all before stays a prefix that
@@ -84,7 +86,7 @@ class History:
         room = self._limit - self._tokens(head) - self._tokens(tail)
         kept: list[Message] = []
         for exchange in reversed(self._exchanges):
-            messages = exchange.messages()
+            messages = exchange.messages() if exchange.turn_id != without else []
             room -= self._tokens(messages)
             if room < 0:
                 break

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 import structlog
 
 from agents.llm.protocol import ChatError, ChatModel, Delta, Message, ToolSpec
+from agents.llm.streams import deltas_of
 from agents.llm.warm import warm_up
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ class FallbackChat:
             for attempt in range(1 + self._retries):
                 begun = False
                 try:
-                    async with contextlib.aclosing(_closable(model, messages, tools)) as deltas:
+                    async with contextlib.aclosing(deltas_of(model, messages, tools)) as deltas:
                         async for delta in deltas:
                             begun = True
                             yield delta
@@ -62,16 +63,3 @@ class FallbackChat:
         """Close all models."""
         for model in self._models:
             await model.close()
-
-
-async def _closable(
-    model: ChatModel, messages: Sequence[Message], tools: Sequence[ToolSpec]
-) -> AsyncGenerator[Delta, None]:
-    """The model's stream as a generator, whose closing ends the request."""
-    deltas = model.stream(messages, tools=tools)
-    try:
-        async for delta in deltas:
-            yield delta
-    finally:
-        if isinstance(deltas, AsyncGenerator):
-            await deltas.aclose()
