@@ -55,9 +55,9 @@ def run(_options: argparse.Namespace) -> int:
     configure_logs(settings.log.level, settings.log.format, secrets=settings.secrets())
     listener, settings = _listen(settings)
     with listener:
-        _prepare_models(settings)
         database = _open_database(settings)
         try:
+            _prepare_models(settings)
             first = _first_key(database, settings)
             return _run_loop(settings, database, listener, first)
         finally:

@@ -105,11 +105,13 @@ def _ask(session: Session) -> None:
 
 def _engine(address: str, threads: int) -> Engine:
     url = make_url(address)
+    # Errors quote a statement's parameters unless told not to, and ours hold what was said and what must stay secret.
+    common: dict[str, Any] = {"pool_size": threads, "max_overflow": 0, "hide_parameters": True}
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() != "sqlite":
         try:
-            return create_engine(url, pool_size=threads, max_overflow=0, pool_pre_ping=True, pool_recycle=1800)
+            return create_engine(url, pool_pre_ping=True, pool_recycle=1800, **common)
         except ModuleNotFoundError as error:
             raise DatabaseError("PostgreSQL needs one more package: pip install 'psycopg[binary]'") from error
     if not url.database or url.database == ":memory:":
@@ -118,7 +120,7 @@ def _engine(address: str, threads: int) -> Engine:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseError(f"cannot create {Path(url.database).parent}: {error.strerror}") from error
-    engine = create_engine(url, pool_size=threads, max_overflow=0, connect_args={"timeout": BUSY_S})
+    engine = create_engine(url, connect_args={"timeout": BUSY_S}, **common)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine

@@ -107,8 +107,9 @@ async def test_a_call_and_its_turns_are_kept(database: Database) -> None:
 
 
 async def test_a_turn_of_no_call_and_a_turn_twice_are_refused(database: Database) -> None:
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError) as refused:
         await database.run(record_turn, turn(0, "CA-none"))
+    assert "when do you open" not in str(refused.value)
     await database.run(record_call, CALL)
     await database.run(record_turn, turn(0))
     with pytest.raises(IntegrityError):
