@@ -57,6 +57,9 @@ class FakeSession:
     def write(self, text: str) -> None:
         raise AssertionError("nobody types on a telephone")
 
+    def interrupt(self) -> None:
+        raise AssertionError("a telephone has no such button")
+
     def caller_left(self, reason: str) -> None:
         self.left = reason
         if not self.stubborn:

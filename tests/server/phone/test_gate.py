@@ -33,12 +33,14 @@ def gate(auth_token: str = "secret", public_url: str = "https://voice.example") 
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8080", "localhost:8080", "[::1]:8080", "127.1.2.3"])
-@pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("client", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
 def test_a_program_on_this_machine_is_local(host: str, client: str) -> None:
     assert is_local(request([("host", host)], (client, 5)))
 
 
-@pytest.mark.parametrize("client", [None, ("192.0.2.1", 5), ("10.0.0.1", 5), ("", 0), ("unix:/run/x", 0)])
+@pytest.mark.parametrize(
+    "client", [None, ("192.0.2.1", 5), ("10.0.0.1", 5), ("::ffff:10.0.0.1", 5), ("", 0), ("unix:/run/x", 0)]
+)
 def test_a_peer_elsewhere_is_not_local(client: tuple[str, int] | None) -> None:
     assert not is_local(request(LOCAL, client))
 
