@@ -70,6 +70,10 @@ class Conversant(Protocol):
         """The caller typed a message."""
         ...
 
+    def interrupt(self) -> None:
+        """The caller asked for silence by a button."""
+        ...
+
     def caller_left(self, reason: str) -> None:
         """The connection is gone; the session winds up."""
         ...
