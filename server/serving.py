@@ -84,17 +84,25 @@ class WebServer(uvicorn.Server):
     """uvicorn's server, told to stop by its owner instead of by signals, and in our order.
 
     No new connections; then `before_close` (conversations say goodbye on connections that are still open); then the
-    connections.
+    connections. `on_started` is called once connections are accepted.
     """
 
-    def __init__(self, config: uvicorn.Config, before_close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, before_close: Callable[[], Awaitable[None]], on_started: Callable[[], object]
+    ) -> None:
         super().__init__(config)
         self._before_close = before_close
+        self._on_started = on_started
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to whoever runs us."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        await super().startup(sockets)
+        self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, in order. WebSockets that are still open are closed with 1012."""

@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -119,7 +120,12 @@ def _run_loop(settings: Settings, database: Database, listener: socket.socket, k
 
 async def _serve(settings: Settings, database: Database, listener: socket.socket, key: str | None) -> int:
     began = time.monotonic()
-    engine, server = await asyncio.to_thread(_assemble, settings, database)
+
+    def announce() -> None:
+        _announce(settings, key)
+        log.info("ready", seconds=round(time.monotonic() - began, 2), url=settings.public_url)
+
+    engine, server = await asyncio.to_thread(_assemble, settings, database, announce)
     stopping = _Stop(settings.server.shutdown_s)
     starting = asyncio.ensure_future(engine.start())
     stopping.on_stop = starting.cancel
@@ -133,15 +139,14 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
             raise CommandError(str(error)) from None
         raise
     stopping.on_stop = server.stop
-    if not stopping.asked:
-        _announce(settings, key)
-        log.info("ready", seconds=round(time.monotonic() - began, 2), url=settings.public_url)
     await server.serve([listener])
     log.info("stopped")
     return 0
 
 
-def _assemble(settings: Settings, database: Database) -> tuple[RunningEngine, WebServer]:
+def _assemble(
+    settings: Settings, database: Database, on_started: Callable[[], object]
+) -> tuple[RunningEngine, WebServer]:
     """Import what is heavy and put the parts together; on a thread, so that signals are heard meanwhile."""
     from server.app import create_app  # noqa: PLC0415 - as above
     from server.metrics import Metrics  # noqa: PLC0415 - as above
@@ -158,7 +163,8 @@ def _assemble(settings: Settings, database: Database) -> tuple[RunningEngine, We
         except TimeoutError:
             log.warning("some conversations did not end in time")
 
-    return engine, WebServer(server_config(app, settings.server), end_conversations)
+    config = server_config(app, settings.server)
+    return engine, WebServer(config, before_close=end_conversations, on_started=on_started)
 
 
 class _Stop:
@@ -166,7 +172,7 @@ class _Stop:
 
     def __init__(self, seconds: float) -> None:
         self.asked = False
-        self.on_stop: Any = lambda: None
+        self.on_stop: Callable[[], object] = lambda: None
         self._seconds = seconds
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -194,7 +200,7 @@ def _announce(settings: Settings, key: str | None) -> None:
     if key is not None:
         lines.append(f"API key (shown this once): {key}")
     lines += [
-        "  talk to the demo agent:    .venv/bin/python -m server call --agent demo question.wav",
+        "  talk to the demo agent:    .venv/bin/python -m server call --agent demo tests/speech/open_hours.wav",
         "  use a larger model:        VISAVIS_LLM__BASE_URL=… VISAVIS_LLM__MODEL=… VISAVIS_LLM__API_KEY=… make serve",
         "  stop:                      Ctrl-C",
     ]

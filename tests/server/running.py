@@ -75,7 +75,7 @@ def running(
     settings = settings.with_port(port)
     app: ASGIApp = create_app(settings, engine=engine, database=database, metrics=Metrics(), routes=routes)
     started = threading.Event()
-    server = _Started(server_config(app, settings.server), before_close, started)
+    server = WebServer(server_config(app, settings.server), before_close=before_close, on_started=started.set)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
 
@@ -89,13 +89,3 @@ def running(
     finally:
         stop()
         listener.close()
-
-
-class _Started(WebServer):
-    def __init__(self, config: object, before_close: Callable[[], Awaitable[None]], started: threading.Event) -> None:
-        super().__init__(config, before_close)  # type: ignore[arg-type]
-        self._started = started
-
-    async def startup(self, sockets: object = None) -> None:
-        await super().startup(sockets)  # type: ignore[arg-type]
-        self._started.set()
