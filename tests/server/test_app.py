@@ -195,7 +195,9 @@ def test_the_second_head_on_a_connection_is_not_waited_for_either(serve: Serve) 
         whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
             client.sendall(whole)
-            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+            answer = b""
+            while not answer.endswith(b'{"status":"ok"}'):
+                answer += client.recv(65536)
             client.sendall(whole[:-2])
             assert client.recv(65536) == b""
 
