@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
@@ -144,6 +145,39 @@ class TelephonySettings(Section):
     twilio: TwilioSettings = TwilioSettings()
 
 
+class WebSettings(Section):
+    """Browser sessions: who may open one without an API key, and how the media finds its way."""
+
+    public_agents: tuple[str, ...] = ()
+    sessions_per_address: int = Field(default=2, ge=1, le=10_000)
+    token_s: float = Field(default=120, ge=5, le=600)
+    stun_urls: tuple[str, ...] = ()
+    turn_urls: tuple[str, ...] = ()
+    turn_secret: SecretStr = SecretStr("")
+    gather_s: float = Field(default=1.0, ge=0.1, le=5)
+    lost_s: float = Field(default=12, ge=6, le=14)
+    audio_bitrate: int = Field(default=32_000, ge=12_000, le=128_000)
+    frame_rate: int = Field(default=25, ge=5, le=30)
+    video_codec: Literal["vp8", "h264"] = "vp8"
+
+    @field_validator("stun_urls", "turn_urls")
+    @classmethod
+    def _ice_urls(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        schemes = ("stun:",) if info.field_name == "stun_urls" else ("turn:", "turns:")
+        for url in value:
+            if not url.startswith(schemes) or not url.partition(":")[2].strip("/"):
+                raise ValueError(
+                    f"must begin with {' or '.join(schemes)} and name a host, for example {schemes[0]}HOST"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _turn_needs_a_secret(self) -> WebSettings:
+        if self.turn_urls and not self.turn_secret.get_secret_value():
+            raise ValueError("turn_secret must be set where turn_urls is: the secret that the TURN server shares")
+        return self
+
+
 class SessionSettings(Section):
     """Conversations at once; one more is refused."""
 
@@ -190,6 +224,7 @@ class Settings(Section):
     tts: TtsSettings = TtsSettings()
     turn: Section = Field(default_factory=TurnSettings)
     telephony: TelephonySettings = TelephonySettings()
+    web: WebSettings = WebSettings()
     sessions: SessionSettings = SessionSettings()
     metrics: MetricsSettings = MetricsSettings()
 
