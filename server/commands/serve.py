@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
 import os
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -22,20 +21,9 @@ from server.settings import Settings
 from server.weights import needed_models
 
 if TYPE_CHECKING:
-    from server.app import Engine
     from server.database import Database
+    from server.engine import Engine
     from server.serving import WebServer
-
-    class RunningEngine(Engine, Protocol):
-        """An engine as its owner sees it."""
-
-        async def start(self) -> None:
-            """Load the models; calls can be taken when it returns."""
-            ...
-
-        async def close(self) -> None:
-            """End all conversations, then the workers."""
-            ...
 
 
 log = structlog.get_logger(__name__)
@@ -56,9 +44,9 @@ def run(_options: argparse.Namespace) -> int:
     configure_logs(settings.log.level, settings.log.format, secrets=settings.secrets())
     listener, settings = _listen(settings)
     with listener:
-        database = _open_database(settings)
+        database = open_database(settings)
         try:
-            _prepare_models(settings)
+            prepare_models(settings)
             first = _first_key(database, settings)
             return _run_loop(settings, database, listener, first)
         finally:
@@ -75,14 +63,16 @@ def _listen(settings: Settings) -> tuple[socket.socket, Settings]:
     return listener, settings.with_port(listener.getsockname()[1])
 
 
-def _prepare_models(settings: Settings) -> None:
+def prepare_models(settings: Settings) -> None:
+    """Fetch the models that are missing, with their progress shown. Raises `CommandError`."""
     try:
         prepare(needed_models(settings), progress=Console())
     except ModelError as error:
         raise CommandError(str(error)) from None
 
 
-def _open_database(settings: Settings) -> Database:
+def open_database(settings: Settings) -> Database:
+    """The database of the settings, brought up to date. Raises `CommandError`."""
     from server.database import Database, DatabaseError  # noqa: PLC0415 - as above
 
     try:
@@ -135,8 +125,8 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
         await engine.close()
         if isinstance(error, asyncio.CancelledError) and stopping.asked:
             return 0
-        if isinstance(error, ModelError):
-            raise CommandError(str(error)) from None
+        if text := _mendable(error):
+            raise CommandError(text) from None
         raise
     stopping.on_stop = server.stop
     await server.serve([listener])
@@ -144,16 +134,15 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
     return 0
 
 
-def _assemble(
-    settings: Settings, database: Database, on_started: Callable[[], object]
-) -> tuple[RunningEngine, WebServer]:
+def _assemble(settings: Settings, database: Database, on_started: Callable[[], object]) -> tuple[Engine, WebServer]:
     """Import what is heavy and put the parts together; on a thread, so that signals are heard meanwhile."""
     from server.app import create_app  # noqa: PLC0415 - as above
+    from server.engine import Engine  # noqa: PLC0415 - as above
     from server.metrics import Metrics  # noqa: PLC0415 - as above
     from server.serving import WebServer, server_config  # noqa: PLC0415 - as above
 
     metrics = Metrics()
-    engine: RunningEngine = importlib.import_module("server.engine").Engine(settings, database, metrics)
+    engine = Engine(settings, database, metrics)
     app = create_app(settings, engine=engine, database=database, metrics=metrics)
 
     async def end_conversations() -> None:
@@ -165,6 +154,16 @@ def _assemble(
 
     config = server_config(app, settings.server)
     return engine, WebServer(config, before_close=end_conversations, on_started=on_started)
+
+
+def _mendable(error: BaseException) -> str:
+    """What is wrong, where all of it is something that people can mend: models and agents. Else nothing."""
+    from agents.definition import AgentError  # noqa: PLC0415 - as above
+
+    if isinstance(error, BaseExceptionGroup):
+        texts = [_mendable(inner) for inner in error.exceptions]
+        return "\n".join(dict.fromkeys(texts)) if all(texts) else ""
+    return str(error) if isinstance(error, ModelError | AgentError) else ""
 
 
 class _Stop:
