@@ -115,8 +115,10 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
         _announce(settings, key)
         log.info("ready", seconds=round(time.monotonic() - began, 2), url=settings.public_url)
 
-    engine, server = await asyncio.to_thread(_assemble, settings, database, announce)
     stopping = _Stop(settings.server.shutdown_s)
+    engine, server = await asyncio.to_thread(_assemble, settings, database, announce)
+    if stopping.asked:
+        return 0
     starting = asyncio.ensure_future(engine.start())
     stopping.on_stop = starting.cancel
     try:
