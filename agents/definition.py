@@ -135,12 +135,15 @@ class KnowledgeDefinition(_Strict):
     """What the agent knows. Paths are relative to the agent's file; folders are read for .txt and .md.
 
     `direct` says when an answer of `questions` is given word for word instead of by the model: "auto" only
-    with the embedded model. `top` passages, at most `tokens` together, go to the model with each question.
+    with the embedded model. Then `unknown` is said, each in turn, to what is near a known question but not
+    answered by it; without any, the model answers. `top` passages, at most `tokens` together, go to the model with
+    each question.
     """
 
     paths: list[str] = Field(default_factory=list)
     texts: list[Text] = Field(default_factory=list)
     questions: list[QuestionAnswer] = Field(default_factory=list)
+    unknown: list[Text] = Field(default_factory=list)
     direct: Literal["auto", "always", "never"] = "auto"
     top: int = Field(default=3, ge=1, le=20)
     tokens: int = Field(default=400, ge=50, le=8000)
@@ -160,11 +163,13 @@ class PhraseBook(_Strict):
 class AgentDefinition(_Strict):
     """One agent. `turn_taking` overrides options of `agents.conversation.policy.TurnPolicy`, which checks them.
 
+    `short_prompt` replaces the system prompt for the embedded model, which loses its thread in a long one.
     `hint` are names and words the recogniser should expect; `language` is ISO 639-1 or "auto".
     """
 
     name: Text
     system_prompt: Text
+    short_prompt: str = Field(default="", max_length=2000)
     greeting: str = Field(default="", max_length=2000)
     language: str = Field(default="en", pattern=r"^(auto|[a-z]{2,3})$")
     time_zone: str = "UTC"

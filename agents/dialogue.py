@@ -7,12 +7,14 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from itertools import cycle
+from typing import Any
 
 import structlog
 
 from agents.definition import AgentDefinition
 from agents.history import INTERRUPTED, Exchange, History
-from agents.knowledge import DIRECT, Knowledge
+from agents.knowledge import DIRECT, NEARBY, Knowledge, Passage
 from agents.llm.protocol import ChatError, ChatModel, Message, TextDelta, ToolCall, ToolSpec, Usage
 from agents.llm.streams import deltas_of
 from agents.llm.warm import warm_up
@@ -31,6 +33,8 @@ log = structlog.get_logger(__name__)
 TOOL_ROUNDS = 4
 """Rounds of tool calls in one answer, at most; then the model has to answer with what it has."""
 LOOK_UP_SECONDS = 0.05
+EMBEDDED_CONTEXT = 280
+"""Tokens of prompt for the embedded model: it reads about 250 a second and heeds the last few only."""
 SPOKEN_RULES = (
     "This is a live call and what you write is read aloud as it is: plain short sentences, no lists, no markdown, "
     "no emoji, numbers the way one says them. What the caller says comes from speech recognition and may be misheard; "
@@ -59,8 +63,9 @@ class Dialogue:
     """The dialogue of one session. Used from one event loop.
 
     `answer` may be called for words that turn out not to be the whole turn: nothing is remembered until `commit`.
-    `context_tokens` bounds the prompt including `answer_tokens` for the answer. `direct_answers` gives the answers
-    of known questions word for word where the match is strong, which is what a very small model needs.
+    `context_tokens` bounds the prompt including `answer_tokens` for the answer. For a very small model:
+    `direct_answers` gives the answers of known questions word for word where the match is strong, and one of
+    `unknown` where it is weak; `examples` tells known questions as examples instead of facts.
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class Dialogue:
         knowledge_top: int = 3,
         knowledge_tokens: int = 400,
         direct_answers: bool = False,
+        unknown: Sequence[str] = (),
+        examples: bool = False,
         fillers: Sequence[str] = (),
         goodbyes: Sequence[str] = (),
         context_tokens: int = 4096,
@@ -82,9 +89,8 @@ class Dialogue:
         self._tools: Mapping[str, Tool] = tools or {}
         self._knowledge = knowledge
         self._knowledge_top, self._knowledge_tokens = knowledge_top, knowledge_tokens
-        self._direct_answers = direct_answers
-        self._fillers, self._goodbyes = tuple(fillers), tuple(goodbyes)
-        self._fillers_said = 0
+        self._direct_answers, self._unknown, self._examples = direct_answers, cycle(unknown), examples
+        self._fillers, self._goodbyes = cycle(fillers), tuple(goodbyes)
         self._history = History(system_prompt, token_limit=max(256, context_tokens - answer_tokens))
         self._draft: _Draft | None = None
 
@@ -139,15 +145,15 @@ class Dialogue:
         self._draft = draft
         if self._history.find(turn_id) is not None:  # confirmed before: this answer replaces one that failed
             self._history.add(draft.exchange)
-        facts, direct = await self._look_up(user_text)
-        if direct:
+        known = await self._look_up(user_text)
+        if direct := self._direct(known):
             draft.first_token_at = asyncio.get_running_loop().time()
             splitter = SentenceSplitter()
             for say in self._say(draft, [*splitter.feed(direct), *splitter.finish()]):
                 yield say
             yield Done(source="knowledge")
             return
-        messages = self._history.messages(user=user_text, facts=facts, without=turn_id)
+        messages = self._prompt(user_text, turn_id, known)
         try:
             async with aclosing(self._rounds(draft, messages)) as pieces:
                 async for piece in pieces:
@@ -218,12 +224,12 @@ class Dialogue:
                 pieces.append(Say(clean))
         return pieces
 
-    async def _look_up(self, user_text: str) -> tuple[str, str]:
-        """What is known about `user_text`: facts for the model, and a direct answer, each "" if there is none."""
+    async def _look_up(self, user_text: str) -> list[Passage]:
+        """What is known about `user_text`; nothing where the embeddings fail: the model answers without."""
         if self._knowledge is None:
-            return "", ""
+            return []
         try:
-            passages, direct = await self._knowledge.look_up(
+            return await self._knowledge.look_up(
                 user_text,
                 deadline=time.monotonic() + LOOK_UP_SECONDS,
                 top=self._knowledge_top,
@@ -231,18 +237,28 @@ class Dialogue:
             )
         except (LanguageModelError, ModelError, WorkerError) as error:
             log.warning("knowledge not available", reason=str(error))
-            return "", ""
-        if self._direct_answers and direct is not None and direct.score >= DIRECT:
-            return "", direct.answer
-        facts = "\n".join(f"- {passage.text}" for passage in passages)
-        return (f"Facts that may help:\n{facts}\n\nThe caller says:" if facts else ""), ""
+            return []
+
+    def _direct(self, known: Sequence[Passage]) -> str:
+        """The answer that needs no model, "" if there is none."""
+        if not self._direct_answers or not known or not known[0].answer:
+            return ""
+        if known[0].score >= DIRECT:
+            return known[0].answer
+        return next(self._unknown, "") if known[0].score >= NEARBY else ""
+
+    def _prompt(self, user_text: str, turn_id: int, known: Sequence[Passage]) -> list[Message]:
+        if self._examples:
+            pairs = [passage for passage in reversed(known) if passage.answer]
+            examples = [m for p in pairs for m in (Message("user", p.question), Message("assistant", p.answer))]
+            return self._history.messages(user=user_text, examples=examples, without=turn_id)
+        facts = "\n".join(f"- {passage.text}" for passage in known)
+        facts = f"Facts that may help:\n{facts}\n\nThe caller says:" if facts else ""
+        return self._history.messages(user=user_text, facts=facts, without=turn_id)
 
     def _filler(self) -> str:
         """The next filler phrase, each in turn."""
-        if not self._fillers:
-            return ""
-        self._fillers_said += 1
-        return self._fillers[(self._fillers_said - 1) % len(self._fillers)]
+        return next(self._fillers, "")
 
 
 def dialogue_for(
@@ -257,19 +273,31 @@ def dialogue_for(
 ) -> Dialogue:
     """A new conversation of this agent. `embedded`: the model is the small one in this process."""
     direct = definition.knowledge.direct
+    common: dict[str, Any] = {
+        "knowledge": knowledge,
+        "knowledge_top": definition.knowledge.top,
+        "knowledge_tokens": definition.knowledge.tokens,
+        "direct_answers": direct == "always" or (direct == "auto" and embedded),
+        "unknown": definition.knowledge.unknown,
+        "fillers": definition.phrases.filler,
+        "goodbyes": definition.phrases.goodbye,
+    }
+    if embedded:  # a tiny model needs a short prompt, examples instead of rules, and no long memory
+        return Dialogue(
+            model,
+            system_prompt=definition.short_prompt or definition.system_prompt,
+            examples=True,
+            context_tokens=EMBEDDED_CONTEXT,
+            answer_tokens=0,
+            **common,
+        )
     return Dialogue(
         model,
-        # A tiny model loses its thread over rules that a larger one needs.
-        system_prompt=definition.system_prompt if embedded else f"{definition.system_prompt}\n\n{SPOKEN_RULES}",
-        tools={} if embedded else tools,
-        knowledge=knowledge,
-        knowledge_top=definition.knowledge.top,
-        knowledge_tokens=definition.knowledge.tokens,
-        direct_answers=direct == "always" or (direct == "auto" and embedded),
-        fillers=definition.phrases.filler,
-        goodbyes=definition.phrases.goodbye,
+        system_prompt=f"{definition.system_prompt}\n\n{SPOKEN_RULES}",
+        tools=tools,
         context_tokens=definition.llm.context_tokens or context_tokens,
         answer_tokens=definition.llm.max_tokens or answer_tokens,
+        **common,
     )
 
 

@@ -72,17 +72,25 @@ class History:
         """What the caller said last, "" at the beginning."""
         return next((exchange.user for exchange in reversed(self._exchanges) if exchange.user), "")
 
-    def messages(self, *, user: str | None = None, facts: str = "", without: int | None = None) -> list[Message]:
+    def messages(
+        self,
+        *,
+        user: str | None = None,
+        facts: str = "",
+        examples: Sequence[Message] = (),
+        without: int | None = None,
+    ) -> list[Message]:
         """The chat for the next answer: system prompt, the turns that fit, and `user` as the newest message.
 
         `without` leaves out a turn: the one that is being answered anew.
 
         Turns are left out from the oldest, each as a whole, so that a tool's result never stands without its
         call. `facts` precede the caller's newest words: at the end, so that all before stays a prefix that
-        models have cached. The system prompt and the newest message are always there.
+        models have cached. `examples` are told as if they had been the beginning of the conversation. They, the
+        system prompt and the newest message are always there.
         """
         tail = [Message("user", f"{facts}\n\n{user}" if facts else user)] if user is not None else []
-        head = [Message("system", self.system)] if self.system else []
+        head = [*([Message("system", self.system)] if self.system else []), *examples]
         room = self._limit - self._tokens(head) - self._tokens(tail)
         kept: list[Message] = []
         for exchange in reversed(self._exchanges):

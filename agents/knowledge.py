@@ -23,8 +23,15 @@ PASSAGE_CHARACTERS = 600
 """A passage is about this long: the embedding model reads 256 tokens, and a few of them fit into a prompt."""
 RELEVANT = 0.25
 """Passages less similar to the question than this are not worth the model's attention."""
-DIRECT = 0.62
-"""From this similarity on, the answer of a known question is given word for word. Measured on the demo agent."""
+DIRECT = 0.58
+"""From this similarity on, the answer of a known question is given word for word.
+
+With the demo agent, of 33 questions it should know 28 lie above and none of them gets a wrong answer; of 19
+it should not know, the closest reaches 0.56.
+"""
+NEARBY = 0.42
+"""A question at least this similar to a known one is about the agent's business; if it is not answered directly, a
+very small model would invent something."""
 _FILE_BYTES_MAX = 5_000_000
 _PASSAGES_MAX = 20_000
 _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
@@ -33,19 +40,15 @@ _VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of text and how similar it is to what was asked, in [-1, 1]."""
+    """What may help with an answer, and how similar it is to what was asked, in [-1, 1].
+
+    Of a known question, `text` holds question and answer, and both stand alone too; else they are "".
+    """
 
     text: str
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class DirectAnswer:
-    """The answer of the known question most similar to what was asked."""
-
-    question: str
-    answer: str
-    score: float
+    question: str = ""
+    answer: str = ""
 
 
 class Knowledge:
@@ -61,38 +64,28 @@ class Knowledge:
         self._passages = list(passages)
         self._vectors = vectors
 
-    async def look_up(
-        self, text: str, *, deadline: float, top: int, tokens: int
-    ) -> tuple[list[Passage], DirectAnswer | None]:
-        """The best passages for `text`, best first, together at most `tokens` long, and the closest known question.
-
-        A known question counts as a passage too: its answer is what the model should build on.
-        """
+    async def look_up(self, text: str, *, deadline: float, top: int, tokens: int) -> list[Passage]:
+        """The best passages for `text`, best first, together at most `tokens` long; each answer only once."""
         if not len(self._vectors) or not text.strip():
-            return [], None
+            return []
         scores = self._vectors @ (await self._embedder.embed([text], deadline=deadline))[0]
-        passages: dict[str, float] = {}
+        found: dict[str, Passage] = {}
+        room = tokens
         for index in np.argsort(-scores):
-            if scores[index] < RELEVANT or len(passages) == top:
+            if scores[index] < RELEVANT or len(found) == top:
                 break
-            passage = self._text(int(index))
-            if passage in passages or sum(map(estimate_tokens, [passage, *passages])) > tokens:
-                continue
-            passages[passage] = float(scores[index])
-        return [Passage(text, score) for text, score in passages.items()], self._closest(scores)
+            passage = self._passage(int(index), float(scores[index]))
+            size = estimate_tokens(passage.text)
+            if (passage.answer or passage.text) not in found and size <= room:
+                found[passage.answer or passage.text] = passage
+                room -= size
+        return list(found.values())
 
-    def _text(self, index: int) -> str:
-        if index < len(self._questions):
-            question, answer = self._questions[index]
-            return f"{question} {answer}"
-        return self._passages[index - len(self._questions)]
-
-    def _closest(self, scores: Vectors) -> DirectAnswer | None:
-        if not self._questions:
-            return None
-        best = int(np.argmax(scores[: len(self._questions)]))
-        question, answer = self._questions[best]
-        return DirectAnswer(question, answer, float(scores[best]))
+    def _passage(self, index: int, score: float) -> Passage:
+        if index >= len(self._questions):
+            return Passage(self._passages[index - len(self._questions)], score)
+        question, answer = self._questions[index]
+        return Passage(f"{question} {answer}", score, question, answer)
 
 
 async def build_knowledge(

@@ -8,13 +8,17 @@ from collections.abc import AsyncGenerator, Sequence
 import structlog
 
 from agents.llm.protocol import ChatError, Delta, Message, TextDelta, ToolSpec, Usage
+from agents.sentences import SentenceSplitter
 from media.language.errors import GenerationFailed, LanguageModelError, PromptTooLong
 from media.language.llama import LlamaRuntime, TokenCount
 from media.worker import WorkerError, WorkerFull
 
 log = structlog.get_logger(__name__)
 
-_SAMPLING = {"temperature": 0.2, "top_p": 0.9, "repeat_penalty": 1.1}
+_SAMPLING = {"temperature": 0.0, "repeat_penalty": 1.1}
+SENTENCES_MAX = 2
+"""It wanders off after this many."""
+_SENTENCE_END = (".", "!", "?", "…", '"')
 
 
 class EmbeddedChat:
@@ -23,7 +27,7 @@ class EmbeddedChat:
     The runtime is shared with the completion judge, so closing this does not close it.
     """
 
-    def __init__(self, runtime: LlamaRuntime, *, name: str = "SmolLM2-135M-Instruct", max_tokens: int = 120) -> None:
+    def __init__(self, runtime: LlamaRuntime, *, name: str = "SmolLM2-135M-Instruct", max_tokens: int = 80) -> None:
         self._runtime = runtime
         self._name = name
         self._max_tokens = max_tokens
@@ -37,23 +41,27 @@ class EmbeddedChat:
         self, messages: Sequence[Message], *, tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[Delta, None]:
         """Stream one answer; closing the iterator ends it. Raises `ChatError`."""
-        has_text = False
+        brief = _Brief()
         answer = self._runtime.chat(_plain(messages), max_tokens=self._max_tokens, sampling=_SAMPLING)
         try:
             async with contextlib.aclosing(answer) as items:
                 async for item in items:
                     if isinstance(item, TokenCount):
                         yield Usage(item.prompt, item.completion)
-                    else:
-                        has_text = has_text or bool(item.strip())
-                        yield TextDelta(item)
+                        continue
+                    for text in brief.feed(item):
+                        yield TextDelta(text)
+                    if brief.complete:
+                        break
         except PromptTooLong as error:
             raise ChatError(f"{self._name}: {error}", retryable=False) from error
         except WorkerFull as error:
             raise ChatError(f"{self._name}: too many answers are being written at once", retryable=True) from error
         except (GenerationFailed, WorkerError) as error:
             raise ChatError(f"{self._name}: {error}", retryable=False) from error
-        if not has_text:
+        for text in brief.finish():
+            yield TextDelta(text)
+        if not brief.spoken:
             raise ChatError(f"{self._name} gave an empty answer", retryable=True)
 
     async def warm_up(self, messages: Sequence[Message] = ()) -> None:
@@ -67,6 +75,37 @@ class EmbeddedChat:
 
     async def close(self) -> None:
         """Nothing of its own to release."""
+
+
+class _Brief:
+    """Passes on whole clauses of the first sentences; a last sentence that was cut off is left out."""
+
+    def __init__(self) -> None:
+        self.complete = False
+        self.spoken = False
+        self._splitter = SentenceSplitter()
+        self._sentences = 0
+
+    def feed(self, text: str) -> list[str]:
+        """The clauses that `text` completes."""
+        return self._pass_on(self._splitter.feed(text))
+
+    def finish(self) -> list[str]:
+        """The rest, if it is a whole sentence or all there is."""
+        rest = [] if self.complete else self._splitter.finish()
+        return self._pass_on([text for text in rest if not self.spoken or text.rstrip().endswith(_SENTENCE_END)])
+
+    def _pass_on(self, pieces: Sequence[str]) -> list[str]:
+        passed: list[str] = []
+        for piece in pieces:
+            if self.complete or (self.spoken and piece.startswith("\n")):
+                self.complete = True
+                break
+            passed.append(piece)
+            self.spoken = self.spoken or bool(piece.strip())
+            self._sentences += piece.rstrip().endswith(_SENTENCE_END)
+            self.complete = self._sentences >= SENTENCES_MAX
+        return passed
 
 
 def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:
