@@ -9,10 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from server.commands import keys, serve
+from server.commands import call, keys, serve
 from server.commands.common import CommandError, complain
 
-COMMANDS = (serve, keys)
+COMMANDS = (serve, call, keys)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -270,6 +270,8 @@ class Session:
         self._speaker.playout.forget(turn_id + 1)
         if record.transcript or record.answer:
             self._recorder.turn(self._id, record)
+        if record.heard:
+            self._link.notify("answer", {"turn": turn_id, "text": record.heard, "interrupted": record.interrupted})
         if record.transcript:
             times = record.timeline.milliseconds()
             log.info(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -225,7 +225,7 @@ class Speaker:
 
     async def _speak(self, answer: Utterances, text: str) -> None:
         answer.record.answer = f"{answer.record.answer} {text.strip()}".strip()
-        chunks: AsyncIterator[SpeechChunk] = self._voice.synthesise(text, deadline=self._due(answer), speed=self._speed)
+        chunks = self._voice.synthesise(text, deadline=self._due(answer), speed=self._speed)
         async with aclosing(chunks) as stream:
             async for chunk in stream:
                 if answer.record.timeline.first_audio is None:

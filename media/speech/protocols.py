@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -111,7 +111,7 @@ class Voice(Protocol):
         """Sample rate in Hz of what it speaks."""
         ...
 
-    def synthesise(self, text: str, *, deadline: float, speed: float = 1.0) -> AsyncIterator[SpeechChunk]:
+    def synthesise(self, text: str, *, deadline: float, speed: float = 1.0) -> AsyncGenerator[SpeechChunk]:
         """Speak `text` (any length; a part at a time), the first chunk as soon as it can be had.
 
         `deadline` (monotonic clock) is when the first chunk is needed; later ones are due as playback

@@ -95,7 +95,7 @@ class LlmSettings(Section):
     max_tokens: int = Field(default=300, ge=1, le=32_768)
     temperature: float = Field(default=0.6, ge=0, le=2)
     context_tokens: int = Field(default=4096, ge=512, le=1_000_000)
-    threads: int = Field(default=2, ge=1, le=256)
+    threads: int = Field(default=1, ge=1, le=256)
 
     @model_validator(mode="after")
     def _endpoint_needs_a_model(self) -> LlmSettings:
@@ -110,8 +110,8 @@ class AsrSettings(Section):
     model: str = "base"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: Literal["auto", "int8", "int8_float16", "float16", "float32"] = "auto"
-    threads: int = Field(default=2, ge=1, le=256)
-    workers: int = Field(default=1, ge=1, le=16)
+    threads: int = Field(default=1, ge=1, le=256)
+    workers: int = Field(default=2, ge=1, le=16)
     language: str = Field(default="en", pattern=r"^(auto|[a-z]{2,3})$")
     partials: bool = True
 
@@ -128,7 +128,7 @@ class TtsSettings(Section):
     """Speech synthesis; agents may name another voice."""
 
     voice: str = Field(default="piper-joe", min_length=1)
-    threads: int = Field(default=2, ge=1, le=256)
+    threads: int = Field(default=1, ge=1, le=256)
     cache_entries: int = Field(default=256, ge=0, le=100_000)
 
 

@@ -1,0 +1,203 @@
+"""The engine: every model once, the agents on them, and the conversations that go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from agents.link import AudioLink, Conversant
+from agents.session.services import Services, TurnRecord
+from agents.session.session import Session
+from media.language.completion import PunctuationJudge
+from media.language.embeddings import LocalEmbedder
+from media.language.llama import LlamaRuntime, embedded_weights
+from media.models import model_dir, status
+from media.speech.activity.silero import SileroModel
+from media.speech.recognition.whisper import WhisperOptions, WhisperRecogniser
+from media.speech.synthesis.registry import VoiceRegistry
+from media.speech.turn_end.smart_turn import SmartTurn
+from media.worker import ModelWorker, WorkerStats
+from server.agents import Agent, AgentLoader
+from server.database import Database
+from server.metrics import Metrics
+from server.records import Records
+from server.settings import Settings
+from server.settings.model import WHISPER_SIZES
+from server.weights import needed_models
+
+CHATS = 4
+"""Answers the embedded model writes at once."""
+JUDGE_CONTEXT = 1024
+"""Tokens the completion judge shares among its slots when it has the embedded model to itself."""
+
+
+class Engine:
+    """Owns the models and the sessions on them. `start` once, `close` once, both on the event loop."""
+
+    def __init__(self, settings: Settings, database: Database, metrics: Metrics) -> None:
+        self.agents: dict[str, Agent] = {}
+        self._settings = settings
+        self._records = Records(database, metrics)
+        self._speech = ModelWorker("speech-synthesis")
+        self._services: Services | None = None
+        self._recogniser: WhisperRecogniser | None = None
+        self._turn_detector: SmartTurn | None = None
+        self._llama: LlamaRuntime | None = None
+        self._embedder = LocalEmbedder()
+        self._voices: VoiceRegistry | None = None
+        self._sessions: dict[str, Session] = {}
+        self._idle = asyncio.Event()
+        self._preparing: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def start(self) -> None:
+        """Load the models, side by side, then the agents. Raises `ModelError` or `AgentError`."""
+        async with asyncio.TaskGroup() as group:
+            activity = group.create_task(asyncio.to_thread(_open_activity))
+            recogniser = group.create_task(asyncio.to_thread(self._open_recogniser))
+            detector = group.create_task(asyncio.to_thread(_open_turn_detector))
+            llama = group.create_task(asyncio.to_thread(self._open_llama))
+            group.create_task(asyncio.to_thread(self._open_voices))
+        self._recogniser, self._turn_detector, self._llama = recogniser.result(), detector.result(), llama.result()
+        self._services = Services(
+            activity=activity.result(),
+            recogniser=self._recogniser,
+            turn_detector=self._turn_detector,
+            completion=PunctuationJudge(self._llama),
+        )
+        assert self._voices is not None  # noqa: S101 - opened above
+        loader = AgentLoader(self._settings, voices=self._voices, llama=self._llama, embedder=self._embedder)
+        self.agents = await loader.load_all()
+        self._records.start()
+        self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+
+    async def close(self) -> None:
+        """End the conversations, then the models. A second call does nothing."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        for session in list(self._sessions.values()):
+            session.caller_left("server stopping")
+        if self._sessions:
+            await self._idle.wait()
+        await self._records.close()
+        for agent in self.agents.values():
+            await agent.close()
+        await asyncio.to_thread(self._close_models)
+
+    def ready(self) -> dict[str, str]:
+        """What is not ready and why; empty when calls can be taken."""
+        problems = {name: problem for name, problem in status(needed_models(self._settings)).items() if problem}
+        if self._services is None or self._closing:
+            problems["engine"] = "is stopping" if self._closing else "is loading its models"
+        elif not self.agents:
+            problems["agents"] = f"there is no agent in {self._settings.agents_dir}"
+        return problems
+
+    def worker_stats(self) -> Mapping[str, WorkerStats]:
+        """The totals of each model worker."""
+        workers = [self._speech]
+        if self._recogniser is not None:
+            workers.append(self._recogniser.worker)
+        if self._turn_detector is not None:
+            workers.append(self._turn_detector.worker)
+        return {worker.name: worker.stats for worker in workers}
+
+    @property
+    def active_sessions(self) -> int:
+        """Sessions that run now, of every kind."""
+        return len(self._sessions)
+
+    def has_agent(self, agent_id: str) -> bool:
+        """Whether there is an agent of this name."""
+        return agent_id in self.agents
+
+    def open_session(self, agent_id: str, link: AudioLink, *, call_id: str, peer: str, channel: str) -> Conversant:
+        """A new session of this agent on this link; see `server.phone.options.SessionFactory`."""
+        agent = self.agents[agent_id]
+        if self._services is None or self._closing:
+            raise RuntimeError("the engine does not take calls now")
+        definition = agent.definition
+        session = Session(
+            self._services,
+            agent.dialogue(),
+            agent.voice,
+            link,
+            policy=agent.policy,
+            phrases=agent.phrases(),
+            recorder=self,
+            language=None if definition.language == "auto" else definition.language,
+            hint=definition.hint,
+            speed=definition.voice.speed,
+            session_id=call_id,
+        )
+        self._sessions[session.id] = session
+        self._idle.clear()
+        self._records.began(session.id, agent=agent_id, channel=channel, peer=peer)
+        return session
+
+    # What sessions report (agents.session.services.Recorder)
+
+    def turn(self, session_id: str, record: TurnRecord) -> None:
+        """A turn is over."""
+        self._records.turn(session_id, record)
+
+    def ended(self, session_id: str, reason: str) -> None:
+        """A session is over."""
+        self._records.ended(session_id, reason)
+        self._sessions.pop(session_id, None)
+        if not self._sessions:
+            self._idle.set()
+
+    async def _prepare(self) -> None:
+        """Speak the agents' phrases ahead and let the models run once, so that the first caller does not wait."""
+        await self._embedder.warm_up()
+        for agent in self.agents.values():
+            await agent.prepare()
+
+    def _open_recogniser(self) -> WhisperRecogniser:
+        asr = self._settings.asr
+        folder = model_dir(f"whisper-{asr.model}") if asr.model in WHISPER_SIZES else Path(asr.model).expanduser()
+        return WhisperRecogniser(
+            folder,
+            WhisperOptions(
+                device=asr.device,
+                precision=None if asr.compute_type == "auto" else asr.compute_type,
+                workers=asr.workers,
+                threads=asr.threads,
+            ),
+        )
+
+    def _open_llama(self) -> LlamaRuntime:
+        llm = self._settings.llm
+        embedded = not llm.base_url
+        return LlamaRuntime(
+            embedded_weights(),
+            threads=llm.threads,
+            context=llm.context_tokens if embedded else JUDGE_CONTEXT,
+            chats=CHATS if embedded else 0,
+        )
+
+    def _open_voices(self) -> None:
+        tts = self._settings.tts
+        self._voices = VoiceRegistry(self._speech, threads=tts.threads)
+        self._voices.open(tts.voice)
+
+    def _close_models(self) -> None:
+        self._speech.close()
+        self._embedder.close()
+        for part in (self._voices, self._recogniser, self._turn_detector, self._llama):
+            if part is not None:
+                part.close()
+
+
+def _open_activity() -> SileroModel:
+    return SileroModel(model_dir("silero-vad") / "silero_vad.onnx")
+
+
+def _open_turn_detector() -> SmartTurn:
+    return SmartTurn(model_dir("smart-turn") / "smart-turn-v3.2-cpu.onnx")
