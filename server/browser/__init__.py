@@ -1,0 +1,1 @@
+"""The browser: sessions over WebRTC, or over a plain WebSocket, with speech, events and, where there is one, a face."""

@@ -1,0 +1,123 @@
+"""Who may begin a browser session: whoever has an API key, and our own page where it is open to its visitor."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from server.browser.errors import Forbidden, Unauthorised
+from server.browser.options import BrowserOptions
+from server.phone.gate import is_local
+
+COOKIE: Final = "visavis_page"
+
+Authenticate = Callable[[str], Awaitable[bool]]
+"""Whether this is a valid API key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is asking. `agents`: whom it may talk to, None for all; `public`: without a key, from elsewhere."""
+
+    address: str
+    agents: frozenset[str] | None
+    public: bool
+
+
+class PageAccess:
+    """Gives our page its cookie and recognises it.
+
+    The cookie says only that our page was loaded here; whom its visitor may talk to is decided anew at every request.
+    Its key is of this process: after a restart the page is loaded again.
+    """
+
+    def __init__(self, options: BrowserOptions, clock: Callable[[], float] = time.time) -> None:
+        self._options = options
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+
+    def agents_for(self, connection: HTTPConnection) -> frozenset[str] | None:
+        """Whom a visitor of the page may talk to without a key: None for all, else these (maybe none)."""
+        return None if is_local(connection) else self._options.public_agents
+
+    def admit(self, connection: HTTPConnection, response: Response) -> bool:
+        """Add the cookie to the page's response, if there is anybody this visitor may talk to; returns whether."""
+        agents = self.agents_for(connection)
+        if agents is not None and not agents:
+            return False
+        expires = str(int(self._clock() + self._options.page_ttl))
+        response.set_cookie(
+            COOKIE,
+            f"{expires}.{self._signature(expires)}",
+            max_age=int(self._options.page_ttl),
+            path="/",
+            secure=self._options.public_url.startswith("https:") and not is_local(connection),
+            httponly=True,
+            samesite="strict",
+        )
+        return True
+
+    def visitor(self, connection: HTTPConnection) -> Visitor:
+        """The visitor of our page that sent this request. Raises `Unauthorised` or `Forbidden`."""
+        expires, _, signature = connection.cookies.get(COOKIE, "").partition(".")
+        if not signature or not hmac.compare_digest(self._signature(expires).encode(), signature.encode()):
+            raise Unauthorised("An API key is needed: Authorization: Bearer sk_live_…")
+        if not expires.isdecimal() or self._clock() >= int(expires):
+            raise Unauthorised("The page has been open for too long: load it again")
+        if not self._same_site(connection):
+            raise Forbidden("This request was not made by our page")
+        agents = self.agents_for(connection)
+        return Visitor(address_of(connection), agents, public=agents is not None)
+
+    def _same_site(self, connection: HTTPConnection) -> bool:
+        """Whether the browser vouches that our own page makes this request."""
+        headers = connection.headers
+        site = headers.get("sec-fetch-site")
+        if site is not None and site != "same-origin":
+            return False
+        origin = headers.get("origin")
+        if origin is None:
+            return site is not None
+        try:
+            given = urlsplit(origin)
+        except ValueError:
+            return False
+        own = {headers.get("host", ""), urlsplit(self._options.public_url).netloc}
+        return given.scheme in ("http", "https") and given.netloc in own
+
+    def _signature(self, expires: str) -> str:
+        return hmac.new(self._key, expires.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def bearer(connection: HTTPConnection) -> str:
+    """The token of the Authorization header, "" where there is none."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """The client's address; of IPv6 the network, for one client has all of it."""
+    host = connection.client.host if connection.client else ""
+    return ":".join(host.split(":")[:4]) if ":" in host and not host.startswith("::") else host
+
+
+async def identify(connection: HTTPConnection, page: PageAccess, authenticate: Authenticate) -> Visitor:
+    """Who is asking: by API key (Authorization or X-API-Key), else by the page's cookie.
+
+    Raises `Unauthorised` or `Forbidden`.
+    """
+    key = bearer(connection) or connection.headers.get("x-api-key", "")
+    if not key:
+        return page.visitor(connection)
+    if not await authenticate(key):
+        raise Unauthorised("The API key is unknown or revoked")
+    return Visitor(address_of(connection), None, public=False)
