@@ -22,13 +22,17 @@ _MONTH = r"(?P<month>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|
     r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b\.?"
 )
 _SHORT_MONTHS = tuple(month[:3] for month in MONTHS)
-_DAY = r"(?P<day>3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?"
+_DAY = r"(?P<day>(?:3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?)"
 _YEAR = r"(?P<year>[12][0-9]{3})(?![0-9]|[.,:/-][0-9])"
 _MERIDIEM = r"(?P<half>[AaPp])\.?\s?[Mm]\b(?:\.(?!\w))?"
 
 
 def _month_name(text: str) -> str:
     return next(month for month in MONTHS if month.lower().startswith(text.lower()[:3]))
+
+
+def _day(match: re.Match[str]) -> str:
+    return ordinal(int(match["day"].rstrip("sthndr")))
 
 
 def _part(match: re.Match[str], group: str, words: str) -> list[Word]:
@@ -47,7 +51,7 @@ def _valid(year_number: int, month: int, day: int) -> bool:
 def _date_words(year_number: int, month: int, day: int, context: Context) -> list[Word]:
     spoken_day, spoken_year = ordinal(day), year(year_number, american=context.american)
     if context.american:
-        return [*plain(f"{MONTHS[month - 1]} {spoken_day}")[:-1], Word(spoken_day, mark=","), *plain(spoken_year)]
+        return plain(f"{MONTHS[month - 1]} {spoken_day} {spoken_year}")
     return plain(f"the {spoken_day} of {MONTHS[month - 1]} {spoken_year}")
 
 
@@ -71,16 +75,15 @@ def _slashed_date(match: re.Match[str], context: Context) -> Reading | None:
 
 def _month_day(match: re.Match[str], context: Context) -> Reading:
     words = _part(match, "month", _month_name(match["month"]))
-    words += _part(match, "day", ordinal(int(match["day"])))
+    words += _part(match, "day", _day(match))
     if match["year"]:
-        words[-1] = Word(words[-1].text, mark=",", span=words[-1].span)
         words += _part(match, "year", year(int(match["year"]), american=context.american))
     return words
 
 
 def _day_month(match: re.Match[str], context: Context) -> Reading:
     the = "" if context.before[-1:] == ["the"] else "the "
-    words = _part(match, "day", f"{the}{ordinal(int(match['day']))} of")
+    words = _part(match, "day", f"{the}{_day(match)} of")
     words += _part(match, "month", _month_name(match["month"]))
     if match["year"]:
         words += _part(match, "year", year(int(match["year"]), american=context.american))

@@ -1,0 +1,1 @@
+"""Piper's VITS voices, run directly on onnxruntime."""
