@@ -1,0 +1,1 @@
+"""Voice activity: where speech begins and ends in live audio (Silero VAD and a pure segmenter over it)."""

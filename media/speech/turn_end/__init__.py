@@ -1,0 +1,1 @@
+"""End of turn: whether a stretch of speech sounds finished."""
