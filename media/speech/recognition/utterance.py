@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -72,33 +73,34 @@ class UtteranceRecogniser:
             self._drop(self._begin + self._held - MOST_PENDING)
 
     async def hypothesis(
-        self, *, deadline: float, end: int | None = None, word_times: bool = False, replaceable: bool = True
+        self, *, deadline: float, final: bool = False, end: int | None = None, word_times: bool = False
     ) -> Transcript:
         """The whole text so far, of the first `end` samples (all of them if None).
 
-        Asking again for the same `end` costs nothing, so the text recognised at the first hint of silence is the final
-        one if nothing was said after it. A request with `replaceable` may be replaced by a newer one and then raises
-        `media.worker.Superseded`; ask for a final text with False. Raises `media.worker.WorkerFull` when the machine
-        is behind. Word times are seconds from the utterance's first sample.
+        Asking again for the same `end` costs nothing: the text recognised at the first hint of silence is the final
+        one if nothing was said after it. `final`: these are the turn's last words, all of them become stable. Word
+        times are seconds from the utterance's first sample. Raises `media.worker.Superseded` if a newer request
+        took this one's place before it began, `media.worker.WorkerFull` when the machine is behind.
         """
         end = self.samples if end is None else min(end, self.samples)
         while end - self._begin > LONG:
             begin = self._begin
-            await self._close(min(end, begin + HEARD_AT_ONCE), deadline, replaceable)
+            await self._close(min(end, begin + HEARD_AT_ONCE), deadline)
             if self._begin == begin:
                 break
         if self._last is not None and self._last[0] == end and (self._last[1] or not word_times):
-            return self._last[2]
-        begin, closed = self._begin, self._closed
-        heard = await self._recognise(begin, end, deadline, replaceable, word_times=word_times)
-        whole = _joined(closed, heard, begin, max(0, end - begin))
-        self._last = (end, word_times, whole)
-        self._agreement.update(whole.text)
+            whole = self._last[2]
+        else:
+            begin, closed = self._begin, self._closed
+            heard = await self._recognise(begin, end, deadline, word_times=word_times)
+            whole = _joined(closed, heard, begin, max(0, end - begin))
+            self._last = (end, word_times, whole)
+            self._agreement.update(whole.text)
+        if final:
+            self._agreement.settle(whole.text)
         return whole
 
-    async def _recognise(
-        self, begin: int, end: int, deadline: float, replaceable: bool, *, word_times: bool
-    ) -> Transcript:
+    async def _recognise(self, begin: int, end: int, deadline: float, *, word_times: bool) -> Transcript:
         samples = self._cut(begin, end)
         heard = await self._recogniser.transcribe(
             samples,
@@ -106,21 +108,21 @@ class UtteranceRecogniser:
             language=self.language,
             hint=self._hint if begin == 0 else "",
             word_times=word_times,
-            slot=self._slot if replaceable else None,
+            slot=self._slot,
         )
         if self.language is None and heard.text and len(samples) >= _LANGUAGE_AFTER:
             self.language = heard.language
         return heard
 
-    async def _close(self, end: int, deadline: float, replaceable: bool) -> None:
+    async def _close(self, end: int, deadline: float) -> None:
         """Settle the text of the oldest stretch, up to a pause, and drop its audio."""
         begin = self._begin
-        heard = await self._recognise(begin, end, deadline, replaceable, word_times=True)
+        heard = await self._recognise(begin, end, deadline, word_times=True)
         if self._begin != begin:
             return  # another request closed it meanwhile
         cut = _pause(heard.words, (end - begin - _OPEN_TAIL) / SPEECH_RATE)
         kept = tuple(word for word in heard.words if (word.start + word.end) / 2 < cut)
-        text = heard.text if len(kept) == len(heard.words) else " ".join(word.text for word in kept)
+        text = heard.text if len(kept) == len(heard.words) else _text_of(kept, heard.text)
         part = Transcript(text, heard.language, heard.no_speech_probability, heard.average_log_probability, kept)
         length = round(cut * SPEECH_RATE)
         whole = _joined(self._closed, part, begin, length)
@@ -161,13 +163,22 @@ def _pause(words: tuple[RecognisedWord, ...], latest: float) -> float:
     Cuts before a third of the stretch are not made, so that every stretch closed makes room.
     """
     best, place = -1.0, latest
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         middle = (word.end + following.start) / 2
         if latest / 3 < middle < latest:
             pause = following.start - word.end + (0.5 if word.text.endswith((".", "?", "!")) else 0.0)
             if pause >= best:
                 best, place = pause, middle
     return place
+
+
+def _text_of(words: tuple[RecognisedWord, ...], text: str) -> str:
+    """The beginning of `text` that these words cover, spelt and spaced as there."""
+    end = 0
+    for word in words:
+        found = text.find(word.text, end)
+        end = found + len(word.text) if found >= 0 else end
+    return text[:end]
 
 
 def _joined(closed: _Closed, part: Transcript, begin: int, samples: int) -> Transcript:
