@@ -45,10 +45,6 @@ class LocalAgreement:
         self._previous = words
         return self.stable
 
-    def settle(self, text: str) -> None:
-        """These are the last words: all of them are stable."""
-        self._stable = self._previous = text.split()
-
     def reset(self) -> None:
         """Begin a new utterance."""
         self._stable, self._previous = [], []

@@ -19,6 +19,7 @@ HEARD_AT_ONCE = 20 * SPEECH_RATE
 MOST_PENDING = 300 * SPEECH_RATE
 """More audio than this is never held; the oldest is dropped."""
 _OPEN_TAIL = 2 * SPEECH_RATE  # the newest words may still change: a stretch is never closed within them
+_NEGLIGIBLE = 0.3 * SPEECH_RATE  # samples without which a partial text is still new
 _LANGUAGE_AFTER = 1.5 * SPEECH_RATE  # samples of audio on which a detected language is believed
 
 
@@ -31,6 +32,19 @@ class _Closed:
     no_speech: float = 0.0
     log_probability: float = 0.0
     samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The newest hypothesis and what it was asked for."""
+
+    end: int
+    word_times: bool
+    transcript: Transcript
+
+    def serves(self, end: int, *, final: bool, word_times: bool) -> bool:
+        new = end - self.end
+        return (new == 0 or (not final and 0 < new < _NEGLIGIBLE)) and (self.word_times or not word_times)
 
 
 class UtteranceRecogniser:
@@ -53,7 +67,7 @@ class UtteranceRecogniser:
         self._held = 0  # samples in the blocks
         self._begin = 0  # index of the first of them
         self._closed = _Closed()
-        self._last: tuple[int, bool, Transcript] | None = None
+        self._last: _Answer | None = None
 
     @property
     def samples(self) -> int:
@@ -77,10 +91,10 @@ class UtteranceRecogniser:
     ) -> Transcript:
         """The whole text so far, of the first `end` samples (all of them if None).
 
-        Asking again for the same `end` costs nothing: the text recognised at the first hint of silence is the final
-        one if nothing was said after it. `final`: these are the turn's last words, all of them become stable. Word
-        times are seconds from the utterance's first sample. Raises `media.worker.Superseded` if a newer request
-        took this one's place before it began, `media.worker.WorkerFull` when the machine is behind.
+        A request that is not `final` is content with a text that lacks the newest 0.3 s. Asking again for the same
+        `end` costs nothing: the text recognised at the first hint of silence is the final one if nothing was said after
+        it. Word times are seconds from the utterance's first sample. Raises `media.worker.Superseded` if a newer
+        request took this one's place before it began, `media.worker.WorkerFull` when the machine is behind.
         """
         end = self.samples if end is None else min(end, self.samples)
         while end - self._begin > LONG:
@@ -88,16 +102,13 @@ class UtteranceRecogniser:
             await self._close(min(end, begin + HEARD_AT_ONCE), deadline)
             if self._begin == begin:
                 break
-        if self._last is not None and self._last[0] == end and (self._last[1] or not word_times):
-            whole = self._last[2]
-        else:
-            begin, closed = self._begin, self._closed
-            heard = await self._recognise(begin, end, deadline, word_times=word_times)
-            whole = _joined(closed, heard, begin, max(0, end - begin))
-            self._last = (end, word_times, whole)
-            self._agreement.update(whole.text)
-        if final:
-            self._agreement.settle(whole.text)
+        if self._last is not None and self._last.serves(end, final=final, word_times=word_times):
+            return self._last.transcript
+        begin, closed = self._begin, self._closed
+        heard = await self._recognise(begin, end, deadline, word_times=word_times)
+        whole = _joined(closed, heard, begin, max(0, end - begin))
+        self._last = _Answer(end, word_times, whole)
+        self._agreement.update(whole.text)
         return whole
 
     async def _recognise(self, begin: int, end: int, deadline: float, *, word_times: bool) -> Transcript:
