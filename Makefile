@@ -4,7 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-deps --only-binary :all: --require-hashes
+# One set of versions for every Python from 3.11 on: upper bounds of a backport that newer ones no longer need are ignored.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+  --ignore-requires-python
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 \
   --fork-strategy fewest --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
   --no-emit-package docopt
