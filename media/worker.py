@@ -68,6 +68,7 @@ class ModelWorker:
         self._jobs: list[_Job] = []
         self._latest: dict[Hashable, _Job] = {}
         self._waiting = 0
+        self._running = 0
         self._sequence = itertools.count()
         self._condition = threading.Condition()
         self._closed = False
@@ -81,6 +82,11 @@ class ModelWorker:
     def backlog(self) -> int:
         """How many jobs wait."""
         return self._waiting
+
+    @property
+    def running(self) -> int:
+        """How many jobs are being worked on."""
+        return self._running
 
     async def run(self, work: Callable[[], T], *, deadline: float, replaces: Hashable | None = None) -> T:
         """Run `work` on a worker thread and return its result.
@@ -146,6 +152,7 @@ class ModelWorker:
                     if job.dropped:
                         continue
                     self._waiting -= 1
+                    self._running += 1
                     self._forget(job)
                     self.stats.waited += time.monotonic() - job.queued_at
                     job.queued_at = -1.0  # taken: a late cancellation must not count it as waiting
@@ -164,6 +171,7 @@ class ModelWorker:
             else:
                 self._deliver(job, _succeed, result)
             with self._condition:
+                self._running -= 1
                 self.stats.done += 1
                 self.stats.worked += time.monotonic() - began
 

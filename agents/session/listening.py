@@ -88,8 +88,12 @@ class Listener:
             self._turn_id = self._utterance = None
 
     def recognise(self, turn_id: int, *, urgent: bool) -> None:
-        """Ask for the words of the turn up to now."""
-        if self._utterance is not None and turn_id == self._turn_id:
+        """Ask for the words of the turn up to now; words in between only while the recogniser has nothing to do."""
+        if self._utterance is None or turn_id != self._turn_id:
+            return
+        if not urgent and self._services.recogniser.busy:
+            self._dispatch(ev.HypothesisFailed(turn_id, self._clock()))
+        else:
             self._spawn(self._recognise(self._utterance, turn_id, self._clock(), urgent=urgent))
 
     async def _recognise(self, utterance: UtteranceRecogniser, turn_id: int, now: float, *, urgent: bool) -> None:

@@ -37,6 +37,11 @@ class Transcript:
 class SpeechRecogniser(Protocol):
     """Turns 16 kHz speech into text. One instance serves all sessions."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether it works already: a request that can wait for its turn had better not be made."""
+        ...
+
     async def transcribe(
         self,
         samples: Samples,

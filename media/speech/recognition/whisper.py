@@ -71,6 +71,11 @@ class WhisperRecogniser:
         """Where it runs: cpu or cuda."""
         return str(self._model.device)
 
+    @property
+    def busy(self) -> bool:
+        """Whether it works already; with two workers one stays free for whoever has finished speaking."""
+        return self.worker.running + self.worker.backlog > 0
+
     async def transcribe(
         self,
         samples: Samples,
