@@ -184,7 +184,7 @@ async def test_a_request_that_was_replaced_or_cancelled_leaves_the_turn_whole() 
     class Replaced(ToneRecogniser):
         refusals = 1
 
-        async def transcribe(self, samples: Samples, **options: object) -> Transcript:  # type: ignore[override]
+        async def transcribe(self, samples: Samples, **options: object) -> Transcript:
             if self.refusals:
                 self.refusals -= 1
                 raise Superseded("recognition")
