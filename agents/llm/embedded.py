@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 
 from agents.llm.protocol import ChatError, Delta, Message, TextDelta, ToolSpec, Usage
 from agents.sentences import SentenceSplitter
 from media.language.errors import GenerationFailed, LanguageModelError, PromptTooLong
-from media.language.llama import LlamaRuntime, TokenCount
+from media.language.llama import TokenCount
 from media.worker import WorkerError, WorkerFull
 
 log = structlog.get_logger(__name__)
@@ -21,13 +22,27 @@ SENTENCES_MAX = 2
 _SENTENCE_END = (".", "!", "?", "…", '"')
 
 
+class ChatRuntime(Protocol):
+    """What this needs of `media.language.llama.LlamaRuntime`."""
+
+    def chat(
+        self, messages: Sequence[Mapping[str, str]], *, max_tokens: int, sampling: Mapping[str, float] | None = None
+    ) -> AsyncGenerator[str | TokenCount, None]:
+        """Stream an answer, its token count last."""
+        ...
+
+    async def warm_up(self, messages: Sequence[Mapping[str, str]]) -> None:
+        """Evaluate messages ahead of time."""
+        ...
+
+
 class EmbeddedChat:
     """A `ChatModel` on `media.language.llama.LlamaRuntime`. Tools are not offered to the model: it cannot use them.
 
     The runtime is shared with the completion judge, so closing this does not close it.
     """
 
-    def __init__(self, runtime: LlamaRuntime, *, name: str = "SmolLM2-135M-Instruct", max_tokens: int = 80) -> None:
+    def __init__(self, runtime: ChatRuntime, *, name: str = "SmolLM2-135M-Instruct", max_tokens: int = 80) -> None:
         self._runtime = runtime
         self._name = name
         self._max_tokens = max_tokens

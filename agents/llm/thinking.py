@@ -17,6 +17,8 @@ class ThinkingFilter:
         if self._state == "answer":
             return text
         self._pending += text
+        if self._state == "trimming":
+            return self._release(self._pending.lstrip())
         if self._state == "start":
             begin = self._pending.lstrip()
             if begin.startswith(_OPEN):
@@ -28,5 +30,6 @@ class ThinkingFilter:
         return ""
 
     def _release(self, text: str) -> str:
-        self._state, self._pending = "answer", ""
+        """Begin the answer with `text`; white space before its first word is dropped with the reasoning."""
+        self._state, self._pending = ("answer" if text else "trimming"), ""
         return text
