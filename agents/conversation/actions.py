@@ -21,7 +21,10 @@ class Phrase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OpenTurn:
-    """The caller may have begun a turn at `at`: its audio starts a little before that."""
+    """The caller has begun a turn at `at`: its audio starts a little before that.
+
+    `ConfirmTurn` or `DiscardTurn` follows. A typed message or keys are confirmed without it.
+    """
 
     turn_id: int
     at: float
@@ -54,7 +57,10 @@ class JudgeWords:
 
 @dataclass(frozen=True, slots=True)
 class PrepareAnswer:
-    """Begin to answer `text`, up to the first sentence of speech, and hold it until `PlayAnswer`."""
+    """Begin to answer `text`, up to the first sentence of speech, and hold it until `PlayAnswer`.
+
+    A confirmed turn is answered anew when its answer failed, or was given up unheard for a sound that was no turn.
+    """
 
     turn_id: int
     answer_id: int
@@ -106,7 +112,7 @@ class SayPhrase:
 
 @dataclass(frozen=True, slots=True)
 class SayFiller:
-    """Bridge a wait in an answer with a short phrase, ahead of what the answer brings."""
+    """Bridge a wait in an answer with a short phrase, ahead of what the answer brings; it is no part of it."""
 
     turn_id: int
     answer_id: int
@@ -115,7 +121,9 @@ class SayFiller:
 
 @dataclass(frozen=True, slots=True)
 class PausePlayout:
-    """Be silent at once and remember the sample the caller heard last."""
+    """Be silent at once and remember the sample the caller heard last; nothing sounds until the next of
+    `ResumePlayout`, `CutPlayout` and `EndCall`.
+    """
 
     turn_id: int
 

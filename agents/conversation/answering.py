@@ -3,44 +3,54 @@
 from __future__ import annotations
 
 from agents.conversation import actions as act
+from agents.conversation import barge_in, waiting
 from agents.conversation import events as ev
-from agents.conversation import waiting
 from agents.conversation.actions import Phrase
-from agents.conversation.model import ANSWER_DEADLINES, Answer, CallerTurn, Deadline, Floor, State
+from agents.conversation.model import ANSWER_DEADLINES, Answer, Deadline, Floor, Sound, State
 
 
-def prepare(floor: Floor, turn: CallerTurn) -> None:
+def prepare(floor: Floor, turn_id: int, text: str, *, retries: int = 0) -> None:
     """Begin an answer to a turn, to be held until the turn is confirmed."""
-    answer = Answer(floor.next_id(), turn.id, turn.text)
-    floor.answer = answer
-    floor.do(act.PrepareAnswer(turn.id, answer.id, turn.text))
+    floor.answer = Answer(floor.next_id(), turn_id, text, retries=retries)
+    floor.do(act.PrepareAnswer(turn_id, floor.answer.id, text))
 
 
 def play(floor: Floor, now: float) -> None:
-    """The floor is the agent's."""
+    """The floor is the agent's; a caller who is speaking just then is heard out first."""
     answer = floor.current_answer
     answer.playing = True
     floor.state = State.THINKING
-    floor.deadlines.set(Deadline.HOLD, now + floor.policy.hold_after)
-    floor.deadlines.set(Deadline.ANSWER, now + floor.policy.answer_timeout)
+    expect_sound(floor, now)
     if answer.phrase is None:
         floor.do(act.PlayAnswer(answer.turn_id, answer.id))
     else:
         floor.do(act.SayPhrase(answer.turn_id, answer.id, answer.phrase))
+    if floor.sound is not Sound.QUIET and not floor.deaf:
+        barge_in.begin_overlap(floor, now)
+        if floor.sound is Sound.VOICED and floor.state is State.OVERLAP:
+            barge_in.confirm_overlap(floor, max(floor.hinted_at, floor.last_turn_ended), now)
+
+
+def expect_sound(floor: Floor, now: float, left: dict[Deadline, float] | None = None) -> None:
+    """Do not wait for ever for an answer's sound; `left` is what remains of an earlier wait for it."""
+    fresh = {Deadline.HOLD: floor.policy.hold_after, Deadline.ANSWER: floor.policy.answer_timeout}
+    floor.deadlines.resume(left or fresh, now)
 
 
 def say(floor: Floor, phrase: Phrase, now: float) -> None:
     """Say one of the agent's own phrases, in place of whatever was to be said."""
     drop_answer(floor)
     floor.deadlines.cancel(Deadline.IDLE)
-    turn_id = floor.next_id()
+    turn_id = floor.next_turn_id()
     floor.answer = Answer(floor.next_id(), turn_id, "", phrase)
     play(floor, now)
 
 
 def close(floor: Floor, phrase: Phrase, reason: str, now: float) -> None:
     """Say a last phrase that cannot be interrupted, then hang up."""
-    floor.closing = reason
+    floor.closing, floor.digits = reason, ""
+    floor.deadlines.cancel(Deadline.DIGITS)
+    floor.deadlines.set(Deadline.CALL, now + floor.policy.closing_timeout)
     say(floor, phrase, now)
 
 
@@ -49,6 +59,7 @@ def on_playout_started(floor: Floor, _event: ev.PlayoutStarted, _now: float) -> 
     answer = floor.current_answer
     answer.started, answer.drained = True, False
     floor.deadlines.cancel(*ANSWER_DEADLINES)
+    floor.suspended = {}
     if floor.state is State.THINKING:
         floor.state = State.SPEAKING
 
@@ -62,7 +73,7 @@ def on_completed(floor: Floor, event: ev.AnswerCompleted, now: float) -> None:
 
 
 def on_drained(floor: Floor, _event: ev.PlayoutDrained, now: float) -> None:
-    """The caller has heard all there is so far."""
+    """The caller has heard all there is so far: the end, or more is to come, but not for ever."""
     answer = floor.current_answer
     answer.drained = True
     if floor.state not in (State.THINKING, State.SPEAKING):
@@ -71,10 +82,9 @@ def on_drained(floor: Floor, _event: ev.PlayoutDrained, now: float) -> None:
         answer_over(floor, now)
     elif answer.failed is not None:
         recover(floor, now)
-    else:  # the answer ran dry: more is to come, but not for ever
+    else:
         floor.state = State.THINKING
-        floor.deadlines.set(Deadline.HOLD, now + floor.policy.hold_after)
-        floor.deadlines.set(Deadline.ANSWER, now + floor.policy.answer_timeout)
+        expect_sound(floor, now)
 
 
 def answer_over(floor: Floor, now: float) -> None:
@@ -91,7 +101,7 @@ def answer_over(floor: Floor, now: float) -> None:
     if floor.closing is not None or answer.end_call is not None:
         waiting.end(floor, floor.closing or answer.end_call or "agent")
     else:
-        waiting.listen(floor, now)
+        waiting.hand_over(floor, now)
 
 
 def on_failed(floor: Floor, event: ev.AnswerFailed, now: float) -> None:
@@ -120,18 +130,18 @@ def fail(floor: Floor, reason: str, now: float) -> None:
 def recover(floor: Floor, now: float) -> None:
     """An answer failed while the caller waits: try again, apologise, or say goodbye. Never silence."""
     answer = floor.current_answer
-    floor.do(act.DropAnswer(answer.turn_id, answer.id))
-    floor.answer = None
+    drop_answer(floor)
+    if not answer.drained and answer.spoken:
+        # What is on its way and was not heard yet must not be heard before its replacement.
+        floor.do(act.CutPlayout(answer.turn_id))
     if floor.closing is not None:
         waiting.end(floor, floor.closing)
     elif answer.phrase is Phrase.APOLOGY:
         waiting.end(floor, "voice failed")
     elif answer.phrase is not None:
-        waiting.listen(floor, now)
+        waiting.hand_over(floor, now)
     elif not answer.started and answer.retries < floor.policy.answer_retries:
-        again = Answer(floor.next_id(), answer.turn_id, answer.text, retries=answer.retries + 1)
-        floor.answer = again
-        floor.do(act.PrepareAnswer(again.turn_id, again.id, again.text))
+        prepare(floor, answer.turn_id, answer.text, retries=answer.retries + 1)
         play(floor, now)
     else:
         floor.failures += 1

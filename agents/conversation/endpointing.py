@@ -33,19 +33,22 @@ class CallerPauses:
 def required_silence(policy: TurnPolicy, prosody: float | None, words: float | None, pauses: CallerPauses) -> float:
     """Seconds of silence that end the turn, given what the two judges say (None: not yet).
 
-    Finished by both: the shortest silence. Unfinished words: the longest, whatever the tone, since a
-    falling tone also ends "I would like to book a table for". Anything between: the unsure silence,
-    or as long as this caller is used to pausing.
+    The words decide first, since a falling tone also ends "I would like to book a table for": plainly
+    unfinished ones need the longest silence, doubtful or unknown ones the doubtful silence. Words that read
+    finished need the shortest silence if they also sound finished, and the unsure one if not, or half as much
+    where the words leave no doubt. A caller who is used to pausing longer is given that, except where both
+    judges are sure. Never more than the longest silence.
     """
-    if prosody is None or words is None:
-        patience = policy.unsure_silence
-    elif words < policy.words_open:
+    if words is not None and words < policy.words_open:
         return policy.longest_silence
-    elif prosody >= policy.prosody_sure and words >= policy.words_sure:
-        return policy.shortest_silence
-    elif prosody < 1 - policy.prosody_sure and words < policy.words_sure:
-        patience = (policy.unsure_silence + policy.longest_silence) / 2
+    if words is None or words < policy.words_sure:
+        patience = policy.doubtful_silence
+    elif prosody is not None and prosody >= policy.prosody_sure:
+        return min(policy.longest_silence, policy.shortest_silence)
+    elif prosody is not None and words >= policy.words_certain:
+        patience = (policy.shortest_silence + policy.unsure_silence) / 2
     else:
         patience = policy.unsure_silence
     habit = pauses.typical()
-    return min(policy.longest_silence, max(patience, habit + policy.pause_margin if habit else 0.0))
+    patience = max(patience, policy.shortest_silence, habit + policy.pause_margin if habit else 0.0)
+    return min(policy.longest_silence, patience)

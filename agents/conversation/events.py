@@ -13,7 +13,11 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechHinted:
-    """The first window that sounds like voice; `at` is when it began. Speech or a false alarm follows."""
+    """The first window that sounds like voice; `at` is when it began.
+
+    `SpeechStarted` or, where it was a false alarm, `SilenceHinted` follows. Between `SpeechStarted` and
+    `SpeechStopped` it says that the same voice goes on after a `SilenceHinted`.
+    """
 
     at: float
 
@@ -27,7 +31,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SilenceHinted:
-    """The first window without voice after voice; `at` is the last voiced sample."""
+    """The first window without voice after voice, or after a hint of it; `at` is the last voiced sample."""
 
     at: float
 
@@ -55,7 +59,10 @@ class HypothesisReady:
 
 @dataclass(frozen=True, slots=True)
 class HypothesisFailed:
-    """A recognition asked for with `Recognise` brought nothing: the machine was busy, or it broke."""
+    """A recognition asked for with `Recognise` brought nothing: the machine was busy, or it broke.
+
+    One that a newer request has replaced says nothing at all.
+    """
 
     turn_id: int
     covers: float
@@ -81,7 +88,10 @@ class WordsScored:
 
 @dataclass(frozen=True, slots=True)
 class PlayoutStarted:
-    """The first sound of an answer is on its way to the caller."""
+    """The first sound of an answer is on its way to the caller; again when it goes on after it ran dry.
+
+    The sound of a filler is none of the answer's.
+    """
 
     answer_id: int
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agents.conversation import answering, barge_in, hearing, waiting
+from agents.conversation import answering, barge_in, hearing, line, turn_end, waiting
 from agents.conversation import events as ev
 from agents.conversation.actions import Action
 from agents.conversation.model import Deadline, Floor, IllegalEvent, State
 from agents.conversation.policy import TurnPolicy
+from agents.conversation.words import normalise_words
 
 
 class Conversation:
@@ -67,7 +68,7 @@ def _is_stale(floor: Floor, event: Any) -> bool:
             return True
         if isinstance(event, ev.ProsodyScored):
             return event.revision != floor.turn.revision
-        return isinstance(event, ev.WordsScored) and event.text != floor.turn.text
+        return isinstance(event, ev.WordsScored) and normalise_words(event.text) != normalise_words(floor.turn.text)
     if isinstance(event, ev.PlayoutStarted | ev.AnswerCompleted | ev.AnswerFailed | ev.PlayoutDrained):
         return floor.answer is None or event.answer_id != floor.answer.id
     return False
@@ -87,13 +88,13 @@ _LIVE = tuple(state for state in State if state not in (State.NEW, State.ENDED))
 HANDLERS: dict[type, dict[State | None, _Handler]] = {
     ev.CallStarted: _in(waiting.start_call, State.NEW),
     ev.CallerLeft: {None: waiting.leave},
-    ev.SpeechHinted: _in(hearing.on_speech_hint, *_LIVE),
-    ev.SpeechStarted: _in(hearing.on_speech, *_LIVE),
-    ev.SilenceHinted: _in(hearing.on_silence_hint, *_LIVE),
-    ev.SpeechStopped: _in(hearing.on_silence, *_LIVE),
+    ev.SpeechHinted: _in(line.on_speech_hint, *_LIVE),
+    ev.SpeechStarted: _in(line.on_speech, *_LIVE),
+    ev.SilenceHinted: _in(line.on_silence_hint, *_LIVE),
+    ev.SpeechStopped: _in(line.on_silence, *_LIVE),
     ev.HypothesisReady: _in(hearing.on_hypothesis, *_OPEN_TURN),
     ev.HypothesisFailed: _in(hearing.on_no_hypothesis, *_OPEN_TURN),
-    ev.ProsodyScored: _in(hearing.on_prosody, *_OPEN_TURN),
+    ev.ProsodyScored: _in(turn_end.on_prosody, *_OPEN_TURN),
     ev.WordsScored: _in(hearing.on_words, *_OPEN_TURN),
     ev.PlayoutStarted: _in(answering.on_playout_started, *_AGENT),
     ev.PlayoutDrained: _in(answering.on_drained, *_AGENT),
@@ -106,11 +107,11 @@ HANDLERS: dict[type, dict[State | None, _Handler]] = {
 """Which event is legal in which state (None: in all of them) and what happens then."""
 
 TIMEOUTS: dict[Deadline, Callable[[Floor, float], None]] = {
-    Deadline.SPECULATE: hearing.on_paused,
+    Deadline.SPECULATE: line.on_paused,
     Deadline.PARTIAL: hearing.on_partial_due,
-    Deadline.ENDPOINT: hearing.on_endpoint,
-    Deadline.RESUMED: hearing.on_resumed,
-    Deadline.RECOGNITION: hearing.on_recognition_timeout,
+    Deadline.ENDPOINT: turn_end.on_endpoint,
+    Deadline.RESUMED: line.on_resumed,
+    Deadline.RECOGNITION: turn_end.on_recognition_timeout,
     Deadline.LONGEST_TURN: hearing.on_longest_turn,
     Deadline.WORDLESS: hearing.on_wordless,
     Deadline.INTERRUPTION: barge_in.on_interruption,

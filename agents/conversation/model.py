@@ -81,8 +81,9 @@ class Sound(Enum):
 class CallerTurn:
     """A turn of the caller's that is not confirmed yet.
 
-    `voiced_until` is the last voiced sample known, `covered` the time up to which `text` is known,
-    `revision` counts its pauses.
+    `voiced_until` is the last voiced sample known, `requested` and `covered` the times up to which its words
+    were asked for and are known, `revision` counts its pauses. `forced`: it was too long and is over, whatever
+    the caller does. `took_floor`: the agent was cut for it.
     """
 
     id: int
@@ -96,8 +97,10 @@ class CallerTurn:
     prosody: float | None = None
     words: float | None = None
     words_asked: str | None = None
+    """Normalised: the words that were last given to the judge."""
     speculations: int = 0
     forced: bool = False
+    took_floor: bool = False
 
     @property
     def recognised(self) -> bool:
@@ -124,6 +127,14 @@ class Answer:
     retries: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A confirmed turn whose answer was given up before a sound of it was heard."""
+
+    turn_id: int
+    text: str
+
+
 @dataclass(slots=True)
 class Floor:
     """Who has the floor, and everything that decides who gets it next."""
@@ -135,16 +146,24 @@ class Floor:
     pauses: CallerPauses = field(default_factory=CallerPauses)
     deadlines: Deadlines[Deadline] = field(default_factory=Deadlines)
     sound: Sound = Sound.QUIET
+    speaking: bool = False
+    """Between `SpeechStarted` and `SpeechStopped`: a hint of speech then is the same voice going on."""
     hinted_at: float = 0.0
     deaf: bool = False
-    """The caller's line carries noise; it is ignored until it stops."""
+    """The caller's line carries noise; it is ignored until it stops or the agent has had its say."""
+    owed: Owed | None = None
+    """Answered after all if what the caller said since turns out to be nothing."""
+    suspended: dict[Deadline, float] = field(default_factory=dict)
+    """What was left of the answer's deadlines when an overlap began."""
     last_turn_ended: float = float("-inf")
     reprompts: int = 0
+    misunderstandings: int = 0
     failures: int = 0
     digits: str = ""
     closing: str | None = None
     """Why the call ends after what is being said; nothing interrupts it then."""
     last_id: int = 0
+    last_turn_id: int = 0
     actions: list[Action] = field(default_factory=list)
 
     def do(self, action: Action) -> None:
@@ -155,6 +174,11 @@ class Floor:
         """A number for a turn or an answer, never used again."""
         self.last_id += 1
         return self.last_id
+
+    def next_turn_id(self) -> int:
+        """A number for a turn: the caller's, or one in which the agent speaks of its own accord."""
+        self.last_turn_id = self.next_id()
+        return self.last_turn_id
 
     @property
     def open_turn(self) -> CallerTurn:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Set
 from enum import Enum
 
 from agents.conversation.policy import TurnPolicy
+from agents.conversation.words import normalise_words
 
-_NOT_WORD = re.compile(r"[^\w\s]+")
+MOST_BACKCHANNEL_WORDS = 8
+"""Listeners string backchannels together ("yeah, okay, I see"), but not for longer than this."""
 
 
 class Overlap(Enum):
@@ -18,18 +20,24 @@ class Overlap(Enum):
     INTERRUPTION = "interruption"
 
 
-def normalise_words(text: str) -> str:
-    """Lower case, no punctuation, single spaces: texts that say the same words compare equal."""
-    return " ".join(_NOT_WORD.sub(" ", text.casefold().replace("'", "").replace("’", "")).split())
-
-
 def judge_overlap(policy: TurnPolicy, text: str, log_probability: float, voiced: float) -> Overlap:
     """Judge the words heard over the agent; `voiced` is how long the sound lasted, in seconds."""
     words = normalise_words(text)
     if not words:
         return Overlap.NOTHING
-    if words in policy.backchannels:
+    if words in policy.backchannels or _are_phrases(words.split(), policy.backchannels):
         return Overlap.BACKCHANNEL
     if log_probability < policy.backchannel_log_probability and voiced <= policy.backchannel_longest:
         return Overlap.BACKCHANNEL
     return Overlap.INTERRUPTION
+
+
+def _are_phrases(words: list[str], phrases: Set[str]) -> bool:
+    """Whether the words are phrases of the set, one after another, and nothing else."""
+    if len(words) > MOST_BACKCHANNEL_WORDS:
+        return False
+    ends = {0}
+    for end in range(1, len(words) + 1):
+        if any(" ".join(words[start:end]) in phrases for start in ends):
+            ends.add(end)
+    return len(words) in ends

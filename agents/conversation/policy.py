@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from agents.conversation.words import normalise_words
+
 BACKCHANNELS = frozenset(
     {
         "uh huh",
@@ -47,21 +49,25 @@ class TurnPolicy:
     shortest_silence: float = 0.20
     """Silence that ends a turn which sounds and reads finished."""
     unsure_silence: float = 0.80
-    """Silence that ends a turn when one of the two judges doubts or has not spoken."""
+    """Silence that ends a turn whose words read finished while its sound does not, or is not known yet."""
+    doubtful_silence: float = 1.20
+    """Silence that ends a turn whose words may go on, or are not judged yet."""
     longest_silence: float = 1.60
     """Silence that ends any turn with words."""
     prosody_sure: float = 0.70
     """Probability from which the sound counts as finished."""
-    words_sure: float = 0.12
+    words_sure: float = 0.30
     """Probability from which the words count as finished."""
-    words_open: float = 0.02
+    words_certain: float = 0.60
+    """Probability from which finished words make up for half of what the sound lacks."""
+    words_open: float = 0.05
     """Probability below which the words are plainly unfinished."""
     pause_margin: float = 0.15
     """Added to this caller's own pauses when they ask for more patience than the judges do."""
     resume_after: float = 0.10
     """Voice that lasts this long inside a provisional end takes the end back."""
     recognition_timeout: float = 3.0
-    """Wait for words at most this long once a turn is otherwise over."""
+    """Wait for words at most this long after a provisional end; never less than the silence that ends the turn."""
     longest_turn: float = 90.0
     """A turn is taken as finished at the first pause after this long, and by force a third later."""
 
@@ -101,9 +107,13 @@ class TurnPolicy:
     answer_retries: int = 1
     most_failures: int = 2
     """Failed answers in a row after which the agent says goodbye."""
+    most_misunderstandings: int = 2
+    """How often in a row the agent says that it did not catch something; the next time it says goodbye."""
     digits_after: float = 2.0
     """Keys pressed within this long of each other are one message; # ends it at once."""
     longest_call: float = 1800.0
+    closing_timeout: float = 20.0
+    """A last phrase that has not been heard to its end by then is not waited for."""
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], base: TurnPolicy | None = None) -> TurnPolicy:
@@ -117,11 +127,28 @@ class TurnPolicy:
         return cls(**values)
 
 
+_POSITIVE = frozenset(
+    {
+        "resume_after",
+        "recognition_timeout",
+        "longest_turn",
+        "overlap_timeout",
+        "wordless_after",
+        "idle_after",
+        "answer_timeout",
+        "longest_call",
+        "closing_timeout",
+    }
+)
+SHORTEST_WAIT = 0.02
+"""Waits that would make no sense at 0 (every answer late, every caller silent) are at least this long, in seconds."""
+
+
 def _checked(name: str, value: Any) -> Any:
     if name == "backchannels":
         if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in value):
             raise PolicyError("turn_taking.backchannels must be a list of phrases")
-        return frozenset(" ".join(item.casefold().split()) for item in value)
+        return frozenset(words for item in value if (words := normalise_words(item)))
     if name == "barge_in":
         if not isinstance(value, bool):
             raise PolicyError("turn_taking.barge_in must be true or false")
@@ -132,10 +159,11 @@ def _checked(name: str, value: Any) -> Any:
         if not -10 <= value <= 0:
             raise PolicyError(f"turn_taking.{name} must lie between -10 and 0, not {value}")
         return float(value)
-    if name in ("prosody_sure", "words_sure", "words_open") and not 0 <= value <= 1:
+    if name in ("prosody_sure", "words_sure", "words_certain", "words_open") and not 0 <= value <= 1:
         raise PolicyError(f"turn_taking.{name} must lie between 0 and 1, not {value}")
-    if not 0 <= value <= 86_400:
-        raise PolicyError(f"turn_taking.{name} must lie between 0 and 86400, not {value}")
+    least = SHORTEST_WAIT if name in _POSITIVE else 0
+    if not least <= value <= 86_400:
+        raise PolicyError(f"turn_taking.{name} must lie between {least} and 86400, not {value}")
     if name.startswith("most_") or name == "answer_retries":
         if value != int(value):
             raise PolicyError(f"turn_taking.{name} must be a whole number, not {value}")

@@ -35,8 +35,17 @@ class Deadlines(Generic[Name]):
         """The earliest deadline."""
         return min(self._at.values(), default=None)
 
+    def suspend(self, now: float, *names: Name) -> dict[Name, float]:
+        """Stop those of `names` that are set; returns the seconds each had left at `now`."""
+        return {name: self._at.pop(name) - now for name in names if name in self._at}
+
+    def resume(self, left: dict[Name, float], now: float) -> None:
+        """Go on with deadlines that were suspended."""
+        for name, seconds in left.items():
+            self._at[name] = now + seconds
+
     def pop_due(self, now: float) -> Name | None:
-        """Take the earliest deadline that is due at `now`."""
+        """Take the earliest deadline that is due at `now`; of several at one time the one set first."""
         name = min(self._at, key=lambda key: self._at[key], default=None)
         if name is None or self._at[name] > now:
             return None

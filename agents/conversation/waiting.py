@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from agents.conversation import actions as act
-from agents.conversation import answering, hearing
+from agents.conversation import answering, hearing, line, turn_end
 from agents.conversation import events as ev
 from agents.conversation.actions import Phrase
 from agents.conversation.model import CallerTurn, Deadline, Floor, Sound, State
+
+MOST_DIGITS = 64
+"""Keys that are collected into one message at most."""
 
 
 def start_call(floor: Floor, _event: ev.CallStarted, now: float) -> None:
@@ -18,39 +21,54 @@ def start_call(floor: Floor, _event: ev.CallStarted, now: float) -> None:
 def leave(floor: Floor, event: ev.CallerLeft, _now: float) -> None:
     """The connection is gone."""
     answering.drop_answer(floor)
+    turn_end.abandon_turn(floor, "caller left")
     end(floor, event.reason)
 
 
 def end(floor: Floor, reason: str) -> None:
     """Nothing more will happen."""
-    floor.do(act.EndCall(floor.last_id, reason))
+    floor.do(act.EndCall(floor.last_turn_id, reason))
     floor.state = State.ENDED
     floor.turn = floor.answer = None
     floor.deadlines.clear()
 
 
 def on_call_limit(floor: Floor, now: float) -> None:
-    """The longest call is over."""
+    """The longest call is over; or a last phrase is, whether it has been heard or not."""
     answering.silence_agent(floor)
-    hearing.abandon_turn(floor, "call limit")
-    answering.close(floor, Phrase.TIME_IS_UP, "call limit", now)
+    turn_end.abandon_turn(floor, "call limit")
+    if floor.closing is not None:
+        end(floor, floor.closing)
+    else:
+        answering.close(floor, Phrase.TIME_IS_UP, "call limit", now)
+
+
+def hand_over(floor: Floor, now: float) -> None:
+    """The agent has had its say: listen, even to a line that was noisy before."""
+    floor.deaf = False
+    listen(floor, now)
 
 
 def listen(floor: Floor, now: float) -> None:
-    """Nobody speaks."""
+    """Nobody speaks; a caller who does already is heard from here on."""
     floor.state = State.LISTENING
     floor.deadlines.set(Deadline.IDLE, now + floor.policy.idle_after)
-    if floor.sound is Sound.VOICED and not floor.deaf:
+    if floor.deaf:
+        return
+    if floor.sound is Sound.VOICED:
         hearing.open_turn(floor, now)
         hearing.hear(floor, now)
+    else:
+        line.expect_voice(floor, now)
 
 
 def on_idle(floor: Floor, now: float) -> None:
     """Nobody has spoken for a while."""
-    if floor.state is not State.LISTENING:
+    if floor.state is not State.LISTENING or floor.digits:
         return
-    if floor.sound is not Sound.QUIET and not floor.deaf:
-        floor.deadlines.set(Deadline.IDLE, now + floor.policy.resume_after)
+    hint_ends = floor.hinted_at + floor.policy.overlap_timeout
+    if floor.sound is Sound.HINTED and not floor.deaf and now < hint_ends:
+        floor.deadlines.set(Deadline.IDLE, hint_ends)  # it may be the caller's answer
     elif floor.reprompts < floor.policy.most_reprompts:
         floor.reprompts += 1
         answering.say(floor, Phrase.REPROMPT, now)
@@ -67,13 +85,13 @@ def on_key(floor: Floor, event: ev.KeyPressed, now: float) -> None:
         floor.deadlines.set(Deadline.DIGITS, now + floor.policy.digits_after)
         if floor.state in (State.SPEAKING, State.THINKING, State.OVERLAP):
             yield_floor(floor, now)
-    elif floor.digits:
-        floor.deadlines.cancel(Deadline.DIGITS)
+    if floor.digits and (event.digit == "#" or len(floor.digits) >= MOST_DIGITS):
         on_digits(floor, now)
 
 
 def on_digits(floor: Floor, now: float) -> None:
     """No more keys came."""
+    floor.deadlines.cancel(Deadline.DIGITS)
     digits, floor.digits = floor.digits, ""
     take_text(floor, f"[keys pressed: {digits}]", now)
 
@@ -89,11 +107,12 @@ def take_text(floor: Floor, text: str, now: float) -> None:
     """A message that needs no ears: it takes the floor, with what was just being said before it."""
     spoken = floor.turn.text if floor.turn is not None and floor.state in (State.HEARING, State.WEIGHING) else ""
     answering.silence_agent(floor)
-    hearing.abandon_turn(floor, "typed over")
-    turn = CallerTurn(floor.next_id(), now, now, text=f"{spoken} {text}".strip(), covered=now)
+    turn_end.abandon_turn(floor, "typed over")
+    turn = CallerTurn(floor.next_turn_id(), now, now, text=f"{spoken} {text}".strip(), covered=now)
     floor.turn = turn
     floor.deadlines.cancel(Deadline.IDLE)
-    hearing.confirm(floor, turn, now)
+    turn_end.confirm(floor, turn, now)
+    floor.last_turn_ended = float("-inf")  # what is said next tells nothing about pauses in speech
 
 
 def on_interrupt_button(floor: Floor, _event: ev.InterruptPressed, now: float) -> None:
@@ -105,5 +124,5 @@ def on_interrupt_button(floor: Floor, _event: ev.InterruptPressed, now: float) -
 def yield_floor(floor: Floor, now: float) -> None:
     """Be silent and listen."""
     answering.silence_agent(floor)
-    hearing.abandon_turn(floor, "silenced")
-    listen(floor, now)
+    turn_end.abandon_turn(floor, "silenced")
+    hand_over(floor, now)
