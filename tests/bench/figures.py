@@ -14,7 +14,8 @@ class Figures:
     `answered`: from the end of the caller's last voiced frame to the first audible frame played to them.
     `stopped`: from the first voiced frame of an interruption to the last audible frame of what it interrupted.
     `lost`: turns without an answer. `talked_over`: turns in which the agent was audible while the caller still
-    spoke. `failed`: calls that broke, and why.
+    spoke. `met_silence`: interruptions that found the agent silent, which say nothing of how fast it stops.
+    `failed`: calls that broke, and why.
     """
 
     answered: list[float] = field(default_factory=list)
@@ -24,6 +25,7 @@ class Figures:
     talked_over: int = 0
     interruptions: int = 0
     not_stopped: int = 0
+    met_silence: int = 0
     failed: list[str] = field(default_factory=list)
 
     def add(self, other: Figures) -> None:
@@ -35,6 +37,7 @@ class Figures:
         self.talked_over += other.talked_over
         self.interruptions += other.interruptions
         self.not_stopped += other.not_stopped
+        self.met_silence += other.met_silence
         self.failed += other.failed
 
 

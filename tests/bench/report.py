@@ -74,7 +74,7 @@ class Report:
             loss = f"{figures.turns} | {_three(figures.answered)} | {figures.lost} | {figures.talked_over}"
             lines.append(f"| voice to voice, {part.title} | {part.calls} | {loss} | {part.memory / 1e6:.0f} |")
             if figures.interruptions:
-                stops = f"{figures.interruptions} | {_three(figures.stopped)} | {figures.not_stopped} not silenced"
+                stops = f"{len(figures.stopped)} | {_three(figures.stopped)} | {figures.not_stopped} not silenced"
                 lines.append(f"| barge-in to silence, {part.title} | {part.calls} | {stops} | – | – |")
         turns = sum(part.figures.turns for part in self.parts)
         missed = sum(part.figures.lost + part.figures.talked_over for part in self.parts)

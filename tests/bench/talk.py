@@ -26,6 +26,8 @@ INTERRUPT_AFTER: Final = 0.6
 STOPPED_GAP: Final = 0.7
 """An interrupted agent is silent when it was so for this long."""
 SILENCE_TIMEOUT: Final = 6.0
+STILL_SPEAKING: Final = 0.2
+"""An agent that was audible so shortly before is interrupted; speech has pauses."""
 NOTICE: Final = 0.3
 """An agent that still speaks so long into a turn, or begins to later, talks over the caller."""
 NOTICE_INTERRUPTION: Final = 1.0
@@ -95,8 +97,11 @@ async def cut_in(caller: PhoneCaller, clip: Clip, figures: Figures) -> None:
     spoken = caller.say(clip)
     figures.interruptions += 1
     await either(caller, spoken.began)
+    speaking = caller.audible(spoken.began_at - STILL_SPEAKING) is not None
     silent = await silence(caller, spoken.began_at)
-    if silent is None:
+    if not speaking:
+        figures.met_silence += 1
+    elif silent is None:
         figures.not_stopped += 1
     else:
         figures.stopped.append(silent - spoken.began_at)

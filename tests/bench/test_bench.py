@@ -25,9 +25,9 @@ def test_nothing_measured_has_no_quantile() -> None:
 
 
 def test_the_notes_of_several_callers_add_up() -> None:
-    one = Figures([0.4], [0.1], 2, 1, 0, 1, 0, [])
-    two = Figures([0.6], [], 3, 0, 2, 1, 1, ["broken"])
-    assert total([one, two]) == Figures([0.4, 0.6], [0.1], 5, 1, 2, 2, 1, ["broken"])
+    one = Figures([0.4], [0.1], 2, 1, 0, 1, 0, 1, [])
+    two = Figures([0.6], [], 3, 0, 2, 1, 1, 2, ["broken"])
+    assert total([one, two]) == Figures([0.4, 0.6], [0.1], 5, 1, 2, 2, 1, 3, ["broken"])
     assert one.turns == 2
 
 
