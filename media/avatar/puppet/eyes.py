@@ -49,6 +49,7 @@ class Eye:
         self._sides = np.clip(np.minimum(columns - self.left, self.right - 1 - columns) / (0.08 * width), 0, 1)
         self._towards_corners = smoothstep(0.0, 0.55, self._drop / max(float(self._drop.max()), 1.0))
         self._soft = np.float32(max(0.8, 0.02 * width))
+        self._top = smoothstep(0.0, 1.0, (self._y - self._fold) / np.maximum(self._lid - self._fold, 1.0))
         self._line = np.float32(max(1.0, 0.035 * width))
         self._skin, self._lash = self._colours(width)
         self._gaze_fields(lid, floor, width)
@@ -69,6 +70,10 @@ class Eye:
         padded = np.pad(skin, ((reach, reach), (0, 0)), "edge")
         skin = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0), axis=-1)
         skin = cv2.GaussianBlur(skin.astype(np.float32)[None], (0, 0), 0.10 * width, borderType=cv2.BORDER_REPLICATE)[0]
+        around = np.median(
+            patch.reshape(-1, 3), axis=0
+        )  # in the shade of brows or glasses a lid is darker than the fold
+        skin = 0.6 * skin + 0.4 * around
         strip = (np.abs(self._y - self._lid) < 0.08 * width) & (self._drop > 0)
         lash = patch[strip][luma[strip] <= np.percentile(luma[strip], 12)].mean(0)
         return skin, lash
@@ -104,7 +109,7 @@ class Eye:
         # the ball under the lid: a little light above its middle, darker towards the lashes
         shade = 0.93 + 0.05 * np.exp(-(((height - 0.45) / 0.25) ** 2)) - 0.17 * height**3
         skin = self._skin[None] * shade[..., None]
-        here = np.clip((lid - y) / self._soft + 0.5, 0, 1) * smoothstep(0.0, 0.6, height) * self._sides
+        here = np.clip((lid - y) / self._soft + 0.5, 0, 1) * self._top * self._sides
         here *= min(1.0, 3.0 * shut) * self._towards_corners
         drawn = patch[..., :3] + (skin - patch[..., :3]) * here[..., None]
         below = np.where(y > lid, 1.7, 1.0)  # lashes point down on a closed eye

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from media.avatar import topology as topo
-from media.avatar.face import FaceState, MouthShape
+from media.avatar.face import FaceState
 from media.avatar.landmarks import Picture
 from media.avatar.pack import SIDE, AvatarPack
 from media.avatar.puppet.cavity import Cavity
