@@ -167,6 +167,8 @@ class Dialogue:
         for number in range(TOOL_ROUNDS + 1):
             offered = [tool.spec for tool in self._tools.values()] if number < TOOL_ROUNDS else []
             calls: list[ToolCall] = []
+            if draft.exchange.answer.rstrip() == draft.exchange.answer != "":
+                draft.exchange.answer += " "  # between what was said before a tool ran and after it
             began = len(draft.exchange.answer)
             async with aclosing(self._stream(draft, messages, offered, calls)) as pieces:
                 async for piece in pieces:

@@ -10,7 +10,7 @@ from agents.llm.protocol import Usage
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A piece of the answer to speak. The pieces' texts, put together, are the answer; each holds a letter or digit."""
+    """A piece of the answer to speak; it holds a letter or a digit, and may begin or end with white space."""
 
     text: str
 
