@@ -137,14 +137,15 @@ class Started:
 @contextmanager
 def started(tmp_path: Path, **variables: str) -> Iterator[Started]:
     """Run `serve` on a free port until the block ends; entered once it has told what to do next."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "server", "serve"],
-        cwd=ROOT,
-        env=environment(tmp_path, VISAVIS_PORT="0", **variables),
-        stdout=subprocess.PIPE,
-        stderr=(tmp_path / "log").open("w"),
-        text=True,
-    )
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "server", "serve"],
+            cwd=ROOT,
+            env=environment(tmp_path, VISAVIS_PORT="0", **variables),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     lines: list[str] = []
     ready = threading.Event()
 
