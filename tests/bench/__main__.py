@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -26,9 +26,9 @@ from tests.bench.report import Part, Report
 
 PARTS: Final = ("one", "barge", "hesitation", "four", "others")
 OTHERS: Final = (
-    ("word_errors", "Word errors: windowed against full-context recognition"),
-    ("completion", "Finished or not: the completion judge"),
-    ("voices", "Voices"),
+    ("Word errors: windowed against full-context recognition", ("tests.bench.word_errors",)),
+    ("Finished or not: the completion judge", ("tests.bench.completion",)),
+    ("Voices", ("tests.bench.voices", "--rounds", "10")),
 )
 OTHER_TIMEOUT: Final = 300
 
@@ -51,7 +51,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run")
-    parser.add_argument("--turns", type=int, default=20, help="turns of the one call")
+    parser.add_argument("--turns", type=int, default=16, help="turns of the one call")
     parser.add_argument("--interruptions", type=int, default=10)
     parser.add_argument("--calls", type=int, default=4, help="calls at once")
     parser.add_argument("--turns-each", type=int, default=25, help="turns of each of the calls at once")
@@ -77,8 +77,8 @@ async def bench(options: argparse.Namespace) -> Report:
             async with processes.language_model(folder) as llm, processes.server(folder, llm) as (url, pid):
                 await calls(options, report, f"{url}/telephony/voice?agent=demo", pid)
     if "others" in options.only:
-        for module, title in OTHERS:
-            await other(module, title, report)
+        for title, command in OTHERS:
+            await other(title, command, report)
     return report
 
 
@@ -114,13 +114,13 @@ async def part(report: Report, title: str, calls: int, work: Awaitable[Figures],
     report.parts.append(Part(title, figures, memory.peak, calls))
 
 
-async def other(module: str, title: str, report: Report) -> None:
+async def other(title: str, command: Sequence[str], report: Report) -> None:
     """Run another benchmark, if it is there, and take what it prints."""
-    if importlib.util.find_spec(f"tests.bench.{module}") is None:
+    if importlib.util.find_spec(command[0]) is None:
         return
     print(f"{title} …", file=sys.stderr, flush=True)
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", f"tests.bench.{module}", cwd=processes.ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", *command, cwd=processes.ROOT, stdout=asyncio.subprocess.PIPE
     )
     try:
         async with asyncio.timeout(OTHER_TIMEOUT):
@@ -130,7 +130,7 @@ async def other(module: str, title: str, report: Report) -> None:
         child.kill()
         await child.wait()
         text = f"not done after {OTHER_TIMEOUT} s"
-    report.sections.append((title, f"python -m tests.bench.{module}", text))
+    report.sections.append((title, "python -m " + " ".join(command), text))
 
 
 def describe(settings: Settings) -> str:
