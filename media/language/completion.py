@@ -38,7 +38,7 @@ _BACKCHANNEL = re.compile(r"\b(?:uh|mm|mhm|m)[\s-]+(?:huh|hm+|uh)[\s.!]*$", re.I
 _UNFINISHED = re.compile(r"\b(?:and|or|because|the|a|an|my|your|their|if|whether|than)$", re.IGNORECASE)
 _DIGIT = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)"
 _GROUP = rf"(?:{_DIGIT}|(?:double|triple)[\s-]{_DIGIT}|[0-9]+)"
-_DIGITS_AT_END = re.compile(rf"(?<![\w.:-]){_GROUP}(?:[\s,-]+{_GROUP})+$", re.IGNORECASE)
+_DIGITS_AT_END = re.compile(rf"(?<![\w.:-]){_GROUP}(?:[\s,-]+{_GROUP})*$", re.IGNORECASE)
 _PHONE = re.compile(r"\b(?:phone|telephone|mobile|cell|reach me|call me|my number)\b", re.IGNORECASE)
 _PHONE_NUMBER_DIGITS = 7
 _AREA_CODE_DIGITS = 3
@@ -101,10 +101,13 @@ def _with_numbers(words: str, probability: float) -> float:
     run = _DIGITS_AT_END.search(words)
     if run is None:
         return probability
+    phone = _PHONE.search(words[: run.start()])
+    if phone is None and len(run.group().split()) == 1:
+        return probability  # a time, a price, a number of people
     digits = _count_digits(run.group())
     if digits >= _PHONE_NUMBER_DIGITS:
         return max(probability, _WHOLE_NUMBER)
-    if digits <= _AREA_CODE_DIGITS or _PHONE.search(words[: run.start()]):
+    if digits <= _AREA_CODE_DIGITS or phone is not None:
         return min(probability, _SHORT_NUMBER)
     return probability
 

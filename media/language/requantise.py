@@ -9,6 +9,7 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import struct
@@ -39,7 +40,11 @@ class _Tensor:
 
     @property
     def blocks(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) // _BLOCK
+        return math.prod(self.shape) // _BLOCK
+
+    @property
+    def size(self) -> int:
+        return self.blocks * _BYTES_PER_BLOCK[self.kind]
 
 
 class _Reader:
@@ -85,9 +90,15 @@ def to_q8_0(source: Path, target: Path) -> None:
     `target` appears whole or not at all. Raises `WeightsUnusable` for a file that is not GGUF 2 or 3 or
     holds tensors other than F32, F16, Q4_1 and Q8_0.
     """
+    if source.stat().st_size == 0:
+        raise WeightsUnusable(f"{source}: the file is empty")
     with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         reader = _Reader(data, source)
         metadata_end, tensors = _read_header(reader)
+        base = _aligned(reader.position)
+        for tensor in tensors:
+            if base + tensor.offset + tensor.size > len(data):
+                raise WeightsUnusable(f"{source}: tensor {tensor.name!r} lies beyond the end of the file")
         partial = target.with_suffix(f".{os.getpid()}.part")
         try:
             _write(partial, reader, metadata_end, tensors)
@@ -140,11 +151,11 @@ def _write(target: Path, reader: _Reader, metadata_end: int, tensors: list[_Tens
         out.write(bytes(_aligned(out.tell()) - out.tell()))
         for tensor in tensors:
             begin = base + tensor.offset
-            end = begin + tensor.blocks * _BYTES_PER_BLOCK[tensor.kind]
-            if end > len(data):
-                raise WeightsUnusable(f"{reader.path}: tensor {tensor.name!r} lies beyond the end of the file")
-            raw = data[begin:end]
-            out.write(_q4_1_to_q8_0(raw) if tensor.kind == _Q4_1 else raw)
+            raw = data[begin : begin + tensor.size]
+            try:
+                out.write(_q4_1_to_q8_0(raw) if tensor.kind == _Q4_1 else raw)
+            except FloatingPointError as error:
+                raise WeightsUnusable(f"{reader.path}: tensor {tensor.name!r} holds infinite weights") from error
             out.write(bytes(_aligned(out.tell()) - out.tell()))
 
 
@@ -154,7 +165,10 @@ def _q4_1_to_q8_0(raw: bytes) -> bytes:
     scale: npt.NDArray[np.float32] = blocks[:, 0:2].copy().view(np.float16).astype(np.float32)
     minimum: npt.NDArray[np.float32] = blocks[:, 2:4].copy().view(np.float16).astype(np.float32)
     levels = np.concatenate([blocks[:, 4:] & 15, blocks[:, 4:] >> 4], axis=1).astype(np.float32)
-    weights = levels * scale + minimum
+    with np.errstate(invalid="raise", over="raise"):
+        weights = levels * scale + minimum
+    if not np.isfinite(weights).all():
+        raise FloatingPointError
     step = np.abs(weights).max(axis=1, keepdims=True) / 127.0
     quantised = np.rint(np.divide(weights, step, out=np.zeros_like(weights), where=step > 0))
     result = np.empty((len(blocks), 34), np.uint8)
