@@ -6,8 +6,11 @@ Exit codes: 0 all went well, 1 it failed, 2 the settings or the command line are
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from server.commands import call, keys, serve
 from server.commands.common import CommandError, complain
@@ -32,5 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def leave(code: int) -> NoReturn:
+    """End the process at once, with everything that was written.
+
+    The interpreter's own end takes the model libraries apart for seconds; everything that matters is closed by now.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

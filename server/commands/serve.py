@@ -152,7 +152,7 @@ def _assemble(settings: Settings, database: Database, on_started: Callable[[], o
             async with asyncio.timeout(settings.server.shutdown_s * _SESSIONS_SHARE):
                 await engine.close()
         except TimeoutError:
-            log.warning("some conversations did not end in time")
+            log.warning("conversations and models did not end in time")
 
     config = server_config(app, settings.server)
     return engine, WebServer(config, before_close=end_conversations, on_started=on_started)
