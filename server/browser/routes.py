@@ -191,6 +191,7 @@ class BrowserEndpoints:
         reason = "never connected"
         try:
             if await peer.connected():
+                reason = "stopped by the server"
                 session = self._open(ticket, peer.link)
                 with structlog.contextvars.bound_contextvars(session=session.id):
                     reason = await converse(session, peer.link, peer.watch, self._options.wind_up)

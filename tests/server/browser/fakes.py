@@ -52,8 +52,12 @@ class FakeSession:
     async def until(self, seconds: float) -> None:
         """Wait until that much was heard of the caller."""
         while not self.frames or self.frames[-1].end < seconds * 16_000:
-            self.news.clear()
-            await self.news.wait()
+            await self.changed()
+
+    async def changed(self) -> None:
+        """Wait until the session is told something."""
+        self.news.clear()
+        await self.news.wait()
 
     def hear(self, frame: AudioFrame) -> None:
         if self.broken == "hear":
