@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -15,8 +16,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from media.models import default_models, status
+from server.database import Database
+from server.database.tables import Call
+from tests.peers.phone_caller import calling
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -202,3 +207,20 @@ def test_a_bootstrap_key_is_not_printed(tmp_path: Path) -> None:
     listed = command(tmp_path, "keys", "list").stdout
     assert key[:16] in listed
     assert key not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.models
+@needs_models
+async def test_a_signal_in_the_middle_of_a_call_ends_the_call_and_then_the_server(tmp_path: Path) -> None:
+    with started(tmp_path) as server:
+        async with calling(f"{server.url}/telephony/voice") as caller:
+            assert await caller.until_audible(0.0, 20.0) is not None
+            code = await asyncio.to_thread(server.end)
+            await asyncio.wait_for(caller.over.wait(), 5)
+        assert code == 0
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" not in log
+    assert "not everything stopped in time" not in log
+    database = Database(f"sqlite:///{tmp_path}/data/visavis.db", threads=1)
+    assert database.run_here(lambda session: session.scalars(select(Call)).one().end_reason) == "server stopping"
+    database.close()
