@@ -99,6 +99,7 @@ class WebRtcCaller:
         self.events: list[dict[str, Any]] = []
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.channel = self.connection.createDataChannel("events")
+        self.relay: Relay | None = None
         self._http = http
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,6 +114,7 @@ class WebRtcCaller:
 
     async def join(self, relay: Relay | None = None, *, video: bool = False) -> httpx.Response:
         """Make the offer; returns the server's response, applied if it is an answer."""
+        self.relay = relay
         self.connection.addTrack(self.microphone)
         if video:
             self.connection.addTransceiver("video", direction="recvonly")
