@@ -28,7 +28,7 @@ class ChatRuntime(Protocol):
     def chat(
         self, messages: Sequence[Mapping[str, str]], *, max_tokens: int, sampling: Mapping[str, float] | None = None
     ) -> AsyncGenerator[str | TokenCount, None]:
-        """Stream an answer, its token count last."""
+        """Stream an answer, its token count before and after."""
         ...
 
     async def warm_up(self, messages: Sequence[Mapping[str, str]]) -> None:
@@ -57,13 +57,15 @@ class EmbeddedChat:
     ) -> AsyncGenerator[Delta, None]:
         """Stream one answer; closing the iterator ends it. Raises `ChatError`."""
         brief = _Brief()
+        prompt_tokens = completion_tokens = 0
         answer = self._runtime.chat(_plain(messages), max_tokens=self._max_tokens, sampling=_SAMPLING)
         try:
             async with contextlib.aclosing(answer) as items:
                 async for item in items:
                     if isinstance(item, TokenCount):
-                        yield Usage(item.prompt, item.completion)
+                        prompt_tokens = item.prompt
                         continue
+                    completion_tokens += 1
                     for text in brief.feed(item):
                         yield TextDelta(text)
                     if brief.complete:
@@ -78,6 +80,7 @@ class EmbeddedChat:
             yield TextDelta(text)
         if not brief.spoken:
             raise ChatError(f"{self._name} gave an empty answer", retryable=True)
+        yield Usage(prompt_tokens, completion_tokens)
 
     async def warm_up(self, messages: Sequence[Message] = ()) -> None:
         """Evaluate `messages` (the system prompt), so that the first answer only costs what follows them."""

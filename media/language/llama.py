@@ -9,6 +9,7 @@ once, so nothing can connect to it.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import math
 import tempfile
@@ -123,6 +124,7 @@ class LlamaRuntime:
         self._server: Any = _start_server(weights, threads, context, judgements + chats)
         self._judge = ModelWorker("completion")
         self._chat = ModelWorker("embedded-llm", threads=chats, capacity=4 * chats) if chats else None
+        atexit.register(self.close)  # a worker thread that dies inside llama.cpp would take the process down with it
 
     async def next_token(self, prompt: str, *, deadline: float, count: int = 60) -> dict[str, float]:
         """The `count` most probable next tokens after `prompt` and their probabilities in [0, 1].
@@ -135,7 +137,9 @@ class LlamaRuntime:
     async def chat(
         self, messages: Sequence[Mapping[str, str]], *, max_tokens: int, sampling: Mapping[str, float] | None = None
     ) -> AsyncGenerator[str | TokenCount, None]:
-        """Stream the answer to `messages` (OpenAI's role and content), the token count last.
+        """Stream the answer to `messages` (OpenAI's role and content).
+
+        A token count comes when the prompt has been evaluated (none written yet), another one at the end.
 
         Closing the iterator ends the request at its next token or prompt batch. `sampling` holds llama.cpp's
         options (temperature, top_p, repeat_penalty). Raises as `next_token` does.
@@ -171,6 +175,7 @@ class LlamaRuntime:
     def close(self, timeout: float = 1.5) -> None:
         """End running requests and free the model; blocks for `timeout` seconds at most. Closing twice is harmless."""
         self._closing = True
+        atexit.unregister(self.close)
         limit = time.monotonic() + timeout
         for worker in (self._judge, self._chat):
             if worker is not None:
@@ -207,6 +212,9 @@ class LlamaRuntime:
             for choice in answer.get("choices", ()):
                 if text := choice.get("delta", {}).get("content"):
                     stream.put(text)
+            progress = answer.get("prompt_progress")
+            if progress and progress["processed"] == progress["total"]:
+                stream.put(TokenCount(progress["total"], 0, progress["cache"]))
             if usage := answer.get("usage"):
                 cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
                 stream.put(TokenCount(usage["prompt_tokens"], usage["completion_tokens"], cached))

@@ -45,9 +45,9 @@ def text(deltas: list[Delta]) -> str:
 
 
 async def test_an_answer_comes_with_its_tokens() -> None:
-    deltas = await answer(Runtime("We close", " at ten.", TokenCount(12, 5, 0)))
+    deltas = await answer(Runtime(TokenCount(12, 0, 0), "We close", " at ten.", TokenCount(12, 2, 0)))
     assert text(deltas) == "We close at ten."
-    assert Usage(12, 5) in deltas
+    assert deltas[-1] == Usage(12, 2)
 
 
 async def test_it_stops_after_two_sentences() -> None:
