@@ -10,15 +10,5 @@ def test_the_list_of_licences_is_up_to_date() -> None:
     assert document == render(document), "run: make licences"
 
 
-def test_the_lock_file_names_no_place_to_fetch_from() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
-        text = (DOCUMENT.parents[1] / name).read_text("utf-8")
-        assert "://" not in text
-        assert "--index" not in text
-        assert "--extra-index" not in text
-        assert "--find-links" not in text
-        assert " @ " not in text
-
-
 def test_what_must_not_be_installed_is_not() -> None:
     assert not {"piper-tts", "torch", "llama-cpp-python", "llm", "pipecat-ai"} & set(dependencies())
