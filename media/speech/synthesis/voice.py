@@ -60,6 +60,11 @@ class SynthesisVoice:
         """The espeak language it speaks."""
         return self._model.language
 
+    @property
+    def model(self) -> SpeechModel:
+        """The network, for measuring and for batch work that needs no worker."""
+        return self._model
+
     def synthesise(self, text: str, *, deadline: float, speed: float = 1.0) -> AsyncGenerator[SpeechChunk]:
         """See `media.speech.protocols.Voice.synthesise`.
 
@@ -70,9 +75,10 @@ class SynthesisVoice:
         return self._spoken(text, deadline, speed, prepared=False)
 
     async def prepare(self, texts: Iterable[str], *, speed: float = 1.0) -> None:
-        """Speak texts (greetings, fillers) into the cache, behind everything that is waited for."""
+        """Speak texts (greetings, fillers) into the cache, behind everything that is waited for; long ones are left."""
         for text in texts:
-            if self._cache.get(Phrase(self._name, speed, text)) is None:
+            phrase = Phrase(self._name, speed, text)
+            if self._cache.get(phrase) is None and self._cache.wants(phrase, prepared=True):
                 async for _ in self._spoken(text, time.monotonic() + PREPARING_TIME, speed, prepared=True):
                     pass
 

@@ -9,11 +9,12 @@ import re
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Generic, TypeVar
 
 import espeakng_loader
 
@@ -37,6 +38,10 @@ _SWITCHES = re.compile(r"\([a-z]{2,3}(?:-[a-z0-9-]+)?\)")
 _HELPER = Path(__file__).with_name("espeak_helper.py")
 _READ_SIZE = 1 << 16
 _LONGEST_ANSWER = 1 << 20
+_PATIENCE = 0.3
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +65,8 @@ class EspeakPhonemiser:
     def __init__(self, command: Sequence[str] | None = None, *, timeout: float = ANSWER_TIMEOUT) -> None:
         self._command = list(command) if command is not None else helper_command()
         self._timeout = timeout
-        self._words: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._segments: OrderedDict[tuple[str, tuple[str, ...]], list[str]] = OrderedDict()
+        self._words: _Memory[tuple[str, str], str] = _Memory(REMEMBERED_WORDS)
+        self._segments: _Memory[tuple[str, tuple[str, ...]], tuple[str, ...]] = _Memory(REMEMBERED_SEGMENTS)
         self._process: subprocess.Popen[bytes] | None = None
         self._starts: deque[float] = deque()
         self._answered = False
@@ -79,30 +84,35 @@ class EspeakPhonemiser:
         keys = [(language, tuple(segment)) for segment in segments]
         if self._closed:
             raise PhonemiserStopped("the phonemiser has been closed")
-        if any(key not in self._segments for key in keys):
-            return await self._worker.run(lambda: [self._segment(key) for key in keys], deadline=deadline)
-        return [list(self._segments[key]) for key in keys]
+        known = [self._segments.get(key) for key in keys]
+        found = [segment for segment in known if segment is not None]
+        if len(found) < len(keys):
+            found = await self._worker.run(lambda: [self._segment(key) for key in keys], deadline=deadline)
+        return [list(segment) for segment in found]
 
     def close(self) -> None:
         """End the helper: it leaves when its input ends, and is killed if it does not."""
         if self._closed:
             return
         self._closed = True
-        self._worker.close(self._timeout)
-        self._stop()
+        self._worker.close(_PATIENCE)
+        self._stop()  # a request that hangs ends with its helper
+        self._worker.close(_PATIENCE)
 
-    def _segment(self, key: tuple[str, tuple[str, ...]]) -> list[str]:
+    def _segment(self, key: tuple[str, tuple[str, ...]]) -> tuple[str, ...]:
         """The phonemes of a segment's words; on the worker's thread."""
-        if key not in self._segments:
+        segment = self._segments.get(key)
+        if segment is None:
             language, words = key
-            unknown = list(dict.fromkeys(word for word in words if (language, word) not in self._words))
-            clause, *alone = self._ask(language, [" ".join(words), *unknown])
-            for word, phonemes in zip(unknown, alone, strict=True):
-                _remember(self._words, (language, word), phonemes, REMEMBERED_WORDS)
-            known = dict(zip(unknown, alone, strict=True))
-            expected = [known[w] if w in known else self._words[language, w] for w in words]
-            _remember(self._segments, key, split_words(clause, expected), REMEMBERED_SEGMENTS)
-        return list(self._segments[key])
+            alone = {word: self._words.get((language, word)) for word in words}
+            unknown = [word for word, phonemes in alone.items() if phonemes is None]
+            clause, *answers = self._ask(language, [" ".join(words), *unknown])
+            for word, phonemes in zip(unknown, answers, strict=True):
+                alone[word] = phonemes
+                self._words.put((language, word), phonemes)
+            segment = tuple(split_words(clause, [alone[word] or "" for word in words]))
+            self._segments.put(key, segment)
+        return segment
 
     def _ask(self, language: str, texts: list[str]) -> list[str]:
         request = json.dumps({"voice": language, "texts": texts}).encode() + b"\n"
@@ -174,7 +184,7 @@ class EspeakPhonemiser:
             if process.stdin is not None:
                 process.stdin.close()
         try:
-            process.wait(0.2 if process.poll() is None and not self._closed else 1.0)
+            process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -205,8 +215,23 @@ def _read_available(pipe: IO[bytes]) -> bytes:
     return data
 
 
-def _remember(memory: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    while len(memory) > most:
-        memory.popitem(last=False)
+class _Memory(Generic[K, V]):
+    """What was asked last, for the event loop and the worker's thread at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items: OrderedDict[K, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: K) -> V | None:
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+            return self._items.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        with self._lock:
+            self._items[key] = value
+            self._items.move_to_end(key)
+            if len(self._items) > self._most:
+                self._items.popitem(last=False)

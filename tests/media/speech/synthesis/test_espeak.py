@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from media.speech.synthesis.errors import LanguageNotSupported, PhonemiserError, PhonemiserStopped
 from media.speech.synthesis.g2p.align import LINK
 from media.speech.synthesis.g2p.espeak import MOST_RESTARTS, EspeakPhonemiser, helper_command
+from media.worker import WorkerClosed
 
 
 @pytest.fixture
@@ -160,6 +162,21 @@ async def test_a_helper_that_talks_nonsense_is_an_error(tmp_path: Path) -> None:
         phonemiser.close()
 
 
+async def test_closing_does_not_wait_for_a_helper_that_hangs(tmp_path: Path) -> None:
+    deaf = tmp_path / "deaf.py"
+    deaf.write_text("import signal\nsignal.pause()\n")
+    phonemiser = EspeakPhonemiser([sys.executable, str(deaf)])
+    asked = asyncio.ensure_future(say(phonemiser, "hello"))
+    while phonemiser.pid is None or not psutil.pid_exists(phonemiser.pid):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    pid = phonemiser.pid
+    phonemiser.close()
+    assert not psutil.pid_exists(pid)
+    with pytest.raises((PhonemiserStopped, WorkerClosed)):
+        await asked
+
+
 def test_a_helper_that_cannot_be_started_says_so() -> None:
     with pytest.raises(PhonemiserStopped, match="/nowhere/python"):
         EspeakPhonemiser(["/nowhere/python"])
@@ -190,10 +207,10 @@ def test_our_process_never_loads_espeak() -> None:
 
 def test_the_helper_dies_with_a_parent_that_was_killed() -> None:
     code = (
-        "import time\n"
+        "import signal\n"
         "from media.speech.synthesis.g2p.espeak import EspeakPhonemiser\n"
         "print(EspeakPhonemiser().pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "signal.pause()\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert parent.stdout is not None
