@@ -54,7 +54,7 @@ class TurnPolicy:
     """Silence that ends a turn whose words may go on, or are not judged yet."""
     longest_silence: float = 1.60
     """Silence that ends any turn with words."""
-    prosody_sure: float = 0.70
+    prosody_sure: float = 0.90
     """Probability from which the sound counts as finished."""
     words_sure: float = 0.30
     """Probability from which the words count as finished."""

@@ -61,6 +61,7 @@ class Listener:
         self._activity = VoiceActivity(services.activity)
         self._segmenter = SpeechSegmenter(segmenter)
         self._audio = RollingAudio(KEPT_SAMPLES)
+        self._last_voiced = 0
         self._turn_id: int | None = None
         self._utterance: UtteranceRecogniser | None = None
 
@@ -71,6 +72,7 @@ class Listener:
             self._utterance.add(frame.samples)
         for window in self._activity.feed(frame):
             for event in self._segmenter.feed(window):
+                self._last_voiced = max(self._last_voiced, event.at)
                 self._dispatch(_EVENTS[event.kind](self._time_of(event)))
 
     def open_turn(self, turn_id: int, at: float) -> None:
@@ -115,7 +117,8 @@ class Listener:
         self._spawn(self._judge_prosody(turn_id, revision))
 
     async def _judge_prosody(self, turn_id: int, revision: int) -> None:
-        samples = self._audio.since(self._audio.end - PROSODY_SAMPLES)
+        # Up to the last voiced sound: silence after it makes unfinished turns sound finished.
+        samples = self._audio.since(self._last_voiced - PROSODY_SAMPLES, self._last_voiced)
         try:
             probability = await self._services.turn_detector.probability(samples, deadline=self._clock())
         except WorkerError as error:

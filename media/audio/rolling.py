@@ -29,12 +29,13 @@ class RollingAudio:
         while self._frames and self._frames[0].end <= self.end - self._capacity:
             self._frames.popleft()
 
-    def since(self, start: int) -> Samples:
-        """The samples from index `start` (or the oldest kept) to the newest."""
-        start = min(max(start, self.end - self._capacity, 0), self.end)
-        out = np.zeros(self.end - start, np.float32)
+    def since(self, start: int, end: int | None = None) -> Samples:
+        """The samples from index `start` (or the oldest kept) up to index `end` (or the newest)."""
+        end = self.end if end is None else min(end, self.end)
+        start = min(max(start, self.end - self._capacity, 0), end)
+        out = np.zeros(end - start, np.float32)
         for frame in self._frames:
-            if frame.end > start:
-                first = max(frame.index, start)
-                out[first - start : frame.end - start] = frame.samples[first - frame.index :]
+            first, last = max(frame.index, start), min(frame.end, end)
+            if first < last:
+                out[first - start : last - start] = frame.samples[first - frame.index : last - frame.index]
         return out

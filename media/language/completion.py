@@ -79,6 +79,10 @@ class PunctuationJudge:
         tokens = await self._model.next_token(_LEAD + _tail(_FILLER_WITHIN.sub("", words).strip()), deadline=deadline)
         return _with_numbers(words, sum(p for token, p in tokens.items() if _ends_turn(token)))
 
+    async def warm_up(self) -> None:
+        """Have the model read what precedes every judgement, so that the first caller does not wait for it."""
+        await self._model.next_token(_LEAD, deadline=0.0)
+
 
 def bare(text: str) -> str:
     """`text` without the punctuation and white space at its end."""

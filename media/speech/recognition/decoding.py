@@ -100,9 +100,9 @@ def is_speech(no_speech: float, log_probability: float, tokens: int, *, cut: boo
     text has. Neither tells alone: a single word is never likely, and a voice in a bad line may look like no speech.
     Measured: real words, down to 5 dB of signal over noise, stay under the limits; noises, hums and tones rarely do.
     """
-    if cut and no_speech > 0.6:
+    if cut and no_speech > 0.85:
         return False
-    return 2.0 * no_speech - log_probability <= (2.7 if tokens < 4 else 2.2)
+    return 2.0 * no_speech - log_probability <= 3.0
 
 
 def _rate(language: str | None) -> float:

@@ -42,6 +42,13 @@ def test_samples_that_were_given_before_are_skipped() -> None:
     assert audio.end == 320
 
 
+def test_a_stretch_ends_where_it_is_told_to() -> None:
+    audio = RollingAudio(1000)
+    for index in range(0, 960, 320):
+        audio.append(frame(index, 320))
+    assert np.array_equal(audio.since(300, 700), np.arange(300, 700, dtype=np.float32))
+
+
 def test_asking_beyond_the_newest_sample_gives_nothing() -> None:
     audio = RollingAudio(1000)
     audio.append(frame(0, 320))
