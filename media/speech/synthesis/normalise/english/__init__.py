@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     *calendar.RULES,
     *numbers.DECADES,
     *quantities.RULES,
+    *numbers.SCALED,
     *identifiers.RULES,
     *numbers.RULES,
     *abbreviations.RULES,

@@ -13,7 +13,10 @@ _SAID_AS_WORDS = word_set(
     "GIF BIOS SWAT POTUS SCOTUS JSON LAN WAN DOS IKEA LEGO VISA YAML BASIC NO YES AM IS IN ON AT OR AND THE "
     "NOT TO OF IF SO DO GO WE HE ME MY BY UP AN AS BE HI ALL ANY NEW NOW YOU"
 )
-_LONGEST_SPELLED = 5
+_SPELLED = word_set("USPS DVLA ICBM AARP")
+_LONGEST_SPELLED = 3
+"""Longer capitals are left to the phonemiser, which knows NOTE from HTML by how they could be pronounced."""
+
 _ROMAN_CUES = word_set(
     "chapter part section act volume book war phase level type class title article appendix stage scene step "
     "bowl rocky schedule grade"
@@ -39,8 +42,10 @@ def _capitals(match: re.Match[str], context: Context) -> Reading | None:
     letters, suffix = match["letters"], match["suffix"] or ""
     if not suffix and (roman := _roman(match, context)) is not None:
         return roman
-    if letters in _SAID_AS_WORDS or len(letters) > _LONGEST_SPELLED or _shouted(match):
+    if letters in _SAID_AS_WORDS or _shouted(match):
         return [Word(letters + suffix, say=(letters + suffix).lower())]
+    if len(letters) > _LONGEST_SPELLED and letters not in _SPELLED:
+        return [Word(letters + suffix)]
     return [spelled(letters, suffix=suffix)]
 
 

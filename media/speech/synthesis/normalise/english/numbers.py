@@ -170,11 +170,22 @@ def spell_digits(text: str) -> list[Word]:
     return words
 
 
+def _scaled(match: re.Match[str], context: Context) -> Reading:
+    """1.2M and 10k: millions and thousands. "5m" is five metres, "4K" and "3B" are names."""
+    return plain(f"{quantity(match['n'], american=context.american)} {SCALES[match['scale']]}")
+
+
 _SIGN = rf"(?P<sign>{NOT_INSIDE}[-–+])?"
 _POWER = r"(?P<power>[²³])?"
 
 DECADES: tuple[Rule, ...] = (rule("sign digit", r"(?:(?<!\w)')?(?P<n>[12][0-9]{2}0|[1-9]0)'?s\b", _decade),)
 """Tried before units, which would read the s as seconds."""
+
+SCALED: tuple[Rule, ...] = (
+    rule("digit", r"(?P<n>[0-9]+\.[0-9]+)(?P<scale>[kKMB]|bn|mn)(?![A-Za-z0-9])", _scaled),
+    rule("digit", r"(?P<n>[0-9]{1,3})(?P<scale>[kM]|(?<=[0-9]{2})K|bn|mn)(?![A-Za-z0-9])", _scaled),
+)
+"""Tried before codes, which would spell the letter."""
 
 RULES: tuple[Rule, ...] = (
     rule("digit", r"(?P<n>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:st|nd|rd|th)\b", _ordinal, re.IGNORECASE),
