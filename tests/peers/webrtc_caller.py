@@ -54,10 +54,10 @@ class Microphone(MediaStreamTrack):
         self._left: Sound = np.zeros(0, np.float32)
         self._origin = 0.0
         self._codec = av.CodecContext.create("libopus", "w")
-        self._codec.bit_rate = 32_000  # type: ignore[attr-defined]
-        self._codec.sample_rate = RATE  # type: ignore[attr-defined]
-        self._codec.layout = "mono"  # type: ignore[attr-defined]
-        self._codec.format = "flt"  # type: ignore[attr-defined]
+        self._codec.bit_rate = 32_000
+        self._codec.sample_rate = RATE
+        self._codec.layout = "mono"
+        self._codec.format = "flt"
         self._codec.options = {"application": "voip", "fec": "1", "packet_loss": "10"}
 
     def say(self, samples: Sound) -> None:
@@ -81,7 +81,7 @@ class Microphone(MediaStreamTrack):
         self._left = self._left[FRAME:]
         frame = av.AudioFrame.from_ndarray(samples[None, :], format="flt", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE, number * FRAME, Fraction(1, RATE)
-        packets = self._codec.encode(frame)  # type: ignore[attr-defined]
+        packets = self._codec.encode(frame)
         self.sent_at.append(time.monotonic())
         packet: av.Packet[Any] = packets[0]
         packet.pts, packet.time_base = number * FRAME, Fraction(1, RATE)
@@ -196,7 +196,7 @@ class WebRtcCaller:
             while True:
                 frame = await track.recv()
                 assert isinstance(frame, av.AudioFrame)
-                samples = frame.to_ndarray().reshape(-1, 2)[:, 0].astype(np.float32) / 32768
+                samples = (frame.to_ndarray().reshape(-1, 2)[:, 0] / 32768).astype(np.float32)
                 level = float(np.sqrt(np.mean(samples**2)))
                 self.heard.append(Heard(time.monotonic(), frame.pts or 0, level, samples))
                 self._news.set()

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import numpy as np
 import psutil
@@ -90,7 +91,7 @@ async def test_a_caller_that_never_connects_gives_its_place_back() -> None:
 @pytest.mark.parametrize("kind", ["stun", "turn"])
 async def test_a_dead_stun_or_turn_server_holds_nobody_up_for_long(kind: str) -> None:
     with silent_port() as port:
-        urls = {f"{kind}_urls": (f"{kind}:127.0.0.1:{port}",), "turn_secret": "shared"}
+        urls: dict[str, Any] = {f"{kind}_urls": (f"{kind}:127.0.0.1:{port}",), "turn_secret": "shared"}
         async with serving(gather_timeout=0.3, **urls) as server:
             began = time.monotonic()
             async with calling(server.url, key=KEY) as caller:

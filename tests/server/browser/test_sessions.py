@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from datetime import datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -31,7 +32,7 @@ def error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, content["code"]
 
 
-async def offer(server: Server, session: dict[str, str], token: str = "", **body: object) -> httpx.Response:
+async def offer(server: Server, session: dict[str, str], token: str = "", **body: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token or session['token']}"}
     content = body or {"sdp": "v=0", "type": "offer"}
     return await server.request("POST", f"/api/sessions/{session['id']}/offer", json=content, headers=headers)
@@ -151,7 +152,7 @@ async def test_a_session_is_joined_once() -> None:
         {"sdp": "x" * 70_000, "type": "offer"},
     ],
 )
-async def test_an_offer_that_cannot_be_answered_is_refused(body: dict[str, object]) -> None:
+async def test_an_offer_that_cannot_be_answered_is_refused(body: dict[str, Any]) -> None:
     async with serving() as server:
         session = (await server.create()).json()["data"]
         assert error(await offer(server, session, **body)) == (400, "INVALID_OFFER")
