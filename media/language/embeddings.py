@@ -125,13 +125,16 @@ class LocalEmbedder:
     name = "all-MiniLM-L6-v2"
 
     def __init__(self) -> None:
-        self._worker = ModelWorker("embeddings")
+        self.worker = ModelWorker("embeddings")
         self._model: MiniLm | None = None
         self._lock = threading.Lock()
 
     async def embed(self, texts: Sequence[str], *, deadline: float) -> Vectors:
         """The vectors of `texts`. Raises `media.models.ModelMissing`, `WeightsUnusable` or what a worker raises."""
-        return await self._worker.run(partial(self._embed, tuple(texts)), deadline=deadline)
+        batches = [tuple(texts[begin : begin + _BATCH]) for begin in range(0, len(texts), _BATCH)] or [()]
+        # Batch by batch: a caller's question does not wait for a whole book.
+        vectors = [await self.worker.run(partial(self._embed, batch), deadline=deadline) for batch in batches]
+        return np.concatenate(vectors)
 
     async def warm_up(self) -> None:
         """Load the weights now."""
@@ -139,7 +142,7 @@ class LocalEmbedder:
 
     def close(self) -> None:
         """Refuse new work."""
-        self._worker.close()
+        self.worker.close()
 
     def _embed(self, texts: tuple[str, ...]) -> Vectors:
         with self._lock:

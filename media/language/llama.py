@@ -33,6 +33,8 @@ MODEL = "smollm2-135m"
 _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _PROMPT_BATCH = 32
 """Tokens evaluated between two looks at the queue: what a cancelled or a more urgent request waits for at most."""
+_GOES_ON = 0.9
+"""A prompt goes on where another stopped if it shares this part of it."""
 _SOCKET_PATH_MAX = 80
 _abandoned: list[Any] = []
 """Servers whose last request did not return in time: destroying one under a running request would crash."""
@@ -58,20 +60,29 @@ class TokenCount:
     cached: int
 
 
-class _Slots:
-    """Which slot evaluated what last; a request takes the free slot that shares the longest beginning with it."""
+class Slots:
+    """Which slot evaluated what last.
+
+    A request that goes on where a free slot stopped gets that slot; any other takes the one unused for longest,
+    so that conversations do not push each other out.
+    """
 
     def __init__(self, first: int, count: int) -> None:
         self._lock = threading.Lock()
         self._free = dict.fromkeys(range(first, first + count), "")  # slot -> its last prompt, longest unused first
 
     def take(self, prompt: str) -> int:
+        """The slot for `prompt`. There must be a free one: no more requests run than there are slots."""
         with self._lock:
-            slot = max(self._free, key=lambda number: _shared(self._free[number], prompt))
+            continued = [
+                slot for slot, last in self._free.items() if last and _shared(last, prompt) >= _GOES_ON * len(last)
+            ]
+            slot = max(continued, key=lambda slot: len(self._free[slot])) if continued else next(iter(self._free))
             del self._free[slot]
             return slot
 
     def give_back(self, slot: int, prompt: str) -> None:
+        """The slot is free again, and `prompt` is what it has evaluated."""
         with self._lock:
             self._free[slot] = prompt
 
@@ -120,11 +131,16 @@ class LlamaRuntime:
         self._closing = False
         self._running = 0
         self._lock = threading.Lock()
-        self._judge_slots, self._chat_slots = _Slots(0, judgements), _Slots(judgements, chats)
+        self._judge_slots, self._chat_slots = Slots(0, judgements), Slots(judgements, chats)
         self._server: Any = _start_server(weights, threads, context, judgements + chats)
         self._judge = ModelWorker("completion")
         self._chat = ModelWorker("embedded-llm", threads=chats, capacity=4 * chats) if chats else None
         atexit.register(self.close)  # a worker thread that dies inside llama.cpp would take the process down with it
+
+    @property
+    def workers(self) -> list[ModelWorker]:
+        """Its workers, for metrics."""
+        return [worker for worker in (self._judge, self._chat) if worker is not None]
 
     async def next_token(self, prompt: str, *, deadline: float, count: int = 60) -> dict[str, float]:
         """The `count` most probable next tokens after `prompt` and their probabilities in [0, 1].
@@ -177,9 +193,8 @@ class LlamaRuntime:
         self._closing = True
         atexit.unregister(self.close)
         limit = time.monotonic() + timeout
-        for worker in (self._judge, self._chat):
-            if worker is not None:
-                worker.close(max(0.0, limit - time.monotonic()))
+        for worker in self.workers:
+            worker.close(max(0.0, limit - time.monotonic()))
         with self._lock:
             server, self._server = self._server, None
             if self._running and server is not None:
