@@ -8,7 +8,7 @@ from __future__ import annotations
 from agents.conversation import actions as act
 from agents.conversation import answering, hearing, line, turn_end
 from agents.conversation.model import ANSWER_DEADLINES, Deadline, Floor, Owed, Sound, State
-from agents.conversation.overlap import Overlap, judge_overlap
+from agents.conversation.overlap import Overlap, judge_overlap, may_become_backchannel
 
 
 def begin_overlap(floor: Floor, now: float) -> None:
@@ -82,7 +82,8 @@ def settle_overlap(floor: Floor, now: float) -> None:
     turn = floor.open_turn
     silent = floor.sound is Sound.QUIET
     verdict = judge_overlap(floor.policy, turn.text, turn.log_probability, turn.voiced_until - turn.started_at)
-    certain = turn.log_probability > floor.policy.backchannel_log_probability
+    confident = turn.log_probability > floor.policy.backchannel_log_probability
+    certain = confident and not may_become_backchannel(floor.policy, turn.text)
     over = silent and turn.recognised
     if verdict is Overlap.INTERRUPTION and (over or certain):
         interrupt(floor, now)
@@ -121,7 +122,7 @@ def on_overlap_timeout(floor: Floor, now: float) -> None:
     if turn is None:
         resume_agent(floor, now)
     elif floor.sound is not Sound.QUIET:
-        return
+        floor.deadlines.set(Deadline.OVERLAP, now + floor.policy.resume_after)
     elif turn.voiced_until - turn.started_at > floor.policy.backchannel_longest:
         interrupt(floor, now)
     else:

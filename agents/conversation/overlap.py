@@ -25,19 +25,26 @@ def judge_overlap(policy: TurnPolicy, text: str, log_probability: float, voiced:
     words = normalise_words(text)
     if not words:
         return Overlap.NOTHING
-    if words in policy.backchannels or _are_phrases(words.split(), policy.backchannels):
+    if words in policy.backchannels or "" in _rests(words, policy.backchannels):
         return Overlap.BACKCHANNEL
     if log_probability < policy.backchannel_log_probability and voiced <= policy.backchannel_longest:
         return Overlap.BACKCHANNEL
     return Overlap.INTERRUPTION
 
 
-def _are_phrases(words: list[str], phrases: Set[str]) -> bool:
-    """Whether the words are phrases of the set, one after another, and nothing else."""
+def may_become_backchannel(policy: TurnPolicy, text: str) -> bool:
+    """Whether words that are not at their end yet could still be nothing but backchannels: "okay, I" (see)."""
+    rests = _rests(normalise_words(text), policy.backchannels)
+    return any(phrase.startswith(rest) for rest in rests for phrase in policy.backchannels)
+
+
+def _rests(text: str, phrases: Set[str]) -> set[str]:
+    """What may be left of a text when phrases are taken from its beginning, one after another; "" if nothing is."""
+    words = text.split()
     if len(words) > MOST_BACKCHANNEL_WORDS:
-        return False
-    ends = {0}
+        return set()
+    ends = [0]
     for end in range(1, len(words) + 1):
         if any(" ".join(words[start:end]) in phrases for start in ends):
-            ends.add(end)
-    return len(words) in ends
+            ends.append(end)
+    return {" ".join(words[end:]) for end in ends}

@@ -21,6 +21,7 @@ START_LAG = 0.12
 SILENCE_LAG = 0.07
 STOP_LAG = 0.16
 """How long after the sound itself a voice detector says so."""
+QUEUE = -1
 
 
 class Script:
@@ -68,6 +69,11 @@ class Script:
         self.schedule(start + HINT_LAG, ev.SpeechHinted(start))
         self.schedule(start + HINT_LAG + 0.064, ev.SilenceHinted(start + 0.03))
 
+    def line(self, *events: tuple[float, ev.Event]) -> None:
+        """What the voice detector says, and when."""
+        for at, event in events:
+            self.schedule(at, event)
+
     def schedule(self, at: float, event: ev.Event) -> None:
         """An event in the future."""
         heapq.heappush(self._queue, (at, next(self._order), event))
@@ -99,37 +105,29 @@ class Script:
 
     def run(self, until: float) -> Script:
         """Let time pass."""
-        while True:
-            upcoming = self._next()
-            if upcoming is None or upcoming[0] > until:
-                break
-            at, event = upcoming
+        while (upcoming := self._next()) is not None and upcoming[0] <= until:
+            at, source = upcoming
             self.now = max(self.now, at)
-            if event is None:
+            if source is None:
                 self._do(self.conversation.tick(self.now))
+            elif source == QUEUE:
+                self.feed(heapq.heappop(self._queue)[2])
             else:
-                self.feed(event)
+                self.feed(self._voice[source].pop(0)[1])
         self.now = max(self.now, until)
         return self
 
-    def _next(self) -> tuple[float, ev.Event | None] | None:
-        """Take the earliest of what is scheduled, what the voice brings, and the next deadline (None)."""
-        choices: list[tuple[float, int, ev.Event | None, int]] = []
+    def _next(self) -> tuple[float, int | None] | None:
+        """When something happens next, and where: a deadline (None), the queue, or what the voice brings."""
+        choices: list[tuple[float, int | None]] = []
         deadline = self.conversation.next_deadline()
         if deadline is not None:
-            choices.append((deadline, 0, None, 0))
+            choices.append((deadline, None))
         if self._queue:
-            choices.append((self._queue[0][0], 1, self._queue[0][2], 0))
+            choices.append((self._queue[0][0], QUEUE))
         if self._paused_at is None:
-            choices.extend((events[0][0], 2, events[0][1], key) for key, events in self._voice.items() if events)
-        if not choices:
-            return None
-        at, source, event, key = min(choices, key=lambda choice: choice[:2])
-        if source == 1:
-            heapq.heappop(self._queue)
-        elif source == 2:
-            self._voice[key].pop(0)
-        return at, event
+            choices.extend((events[0][0], answer_id) for answer_id, events in self._voice.items() if events)
+        return min(choices, key=lambda choice: choice[0], default=None)
 
     def _do(self, actions: list[Action]) -> list[Action]:
         for action in actions:
@@ -188,13 +186,21 @@ class Script:
         """Who has the floor."""
         return self.conversation.state
 
-    def all(self, kind: type[A], since: float = 0.0) -> list[A]:
-        """The actions of a kind."""
-        return [action for at, action in self.log if isinstance(action, kind) and at >= since]
+    def expect(self, state: State) -> None:
+        """Assert who has the floor."""
+        assert self.conversation.state is state
 
-    def times(self, kind: type[Any], since: float = 0.0) -> list[float]:
+    def all(self, kind: type[A]) -> list[A]:
+        """The actions of a kind."""
+        return [action for _, action in self.log if isinstance(action, kind)]
+
+    def times(self, kind: type[Any]) -> list[float]:
         """When actions of a kind were asked for."""
-        return [at for at, action in self.log if isinstance(action, kind) and at >= since]
+        return [at for at, action in self.log if isinstance(action, kind)]
+
+    def since(self, moment: float) -> list[Action]:
+        """The actions from a moment on."""
+        return [action for at, action in self.log if at >= moment]
 
     @property
     def confirmed(self) -> list[str]:
@@ -223,7 +229,7 @@ def greeted(**options: Any) -> Script:
     script.now = 7.95
     script.feed(ev.CallStarted())
     script.run(10.0)
-    assert script.state is State.LISTENING
+    script.expect(State.LISTENING)
     script.log.clear()
     return script
 

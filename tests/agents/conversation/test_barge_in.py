@@ -1,0 +1,428 @@
+"""The caller makes a sound over the agent: pause, then go on or give way."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.conversation import actions as act
+from agents.conversation import events as ev
+from agents.conversation.actions import Phrase
+from agents.conversation.model import State
+from tests.agents.conversation.script import Script, asked, greeted, kinds
+
+QUESTION = "What time do you close today?"
+
+
+def speaking(**options: object) -> Script:
+    """The agent answers the caller from 12.34 on, for ten seconds; the clock stands at 14."""
+    script = asked(**options)
+    script.sound_lasts = 10.0
+    script.run(14.0)
+    script.expect(State.SPEAKING)
+    script.log.clear()
+    return script
+
+
+def test_the_agent_pauses_at_the_first_hint_of_a_voice() -> None:
+    script = speaking()
+    assert kinds(script.feed(ev.SpeechHinted(13.95))) == [act.PausePlayout]
+    script.expect(State.OVERLAP)
+
+
+def test_a_false_alarm_lets_the_agent_go_on_and_leaves_no_turn_behind() -> None:
+    script = speaking()
+    script.feed(ev.SpeechHinted(13.95))
+    script.run(14.06)
+    assert kinds(script.feed(ev.SilenceHinted(13.98))) == [act.ResumePlayout]
+    script.expect(State.SPEAKING)
+    script.run(23.0)
+    script.expect(State.LISTENING)
+
+
+def test_a_hint_that_is_never_settled_does_not_keep_the_agent_silent() -> None:
+    script = speaking()
+    script.feed(ev.SpeechHinted(13.95))
+    script.run(16.0)
+    assert script.times(act.ResumePlayout) == [pytest.approx(14 + script.policy.overlap_timeout)]
+
+
+@pytest.mark.parametrize("text", ["Uh-huh.", "right", "Yeah, okay, I see."])
+def test_a_backchannel_lets_the_agent_go_on(text: str) -> None:
+    script = speaking()
+    script.says(text, 14.2, 14.6)
+    script.run(15.2)
+    assert script.discarded == ["backchannel"]
+    assert script.all(act.DiscardTurn)[0].text == text
+    # Hinted at 14.25; silent at 14.6; recognised 0.1 s later, which takes 0.15 s.
+    assert script.times(act.PausePlayout) == [pytest.approx(14.25)]
+    assert script.times(act.ResumePlayout) == [pytest.approx(14.85)]
+    script.expect(State.SPEAKING)
+
+
+def test_a_cough_lets_the_agent_go_on() -> None:
+    script = speaking()
+    script.says("", 14.2, 14.5)
+    script.run(15.2)
+    assert script.discarded == ["nothing"]
+    script.expect(State.SPEAKING)
+
+
+def test_a_short_sound_recognised_without_confidence_is_no_interruption() -> None:
+    script = speaking()
+    script.log_probability = -1.5
+    script.says("Thank you.", 14.2, 14.7)
+    script.run(15.5)
+    assert script.discarded == ["backchannel"]
+    script.expect(State.SPEAKING)
+
+
+def test_a_longer_one_is() -> None:
+    script = speaking()
+    script.log_probability = -1.5
+    script.says("Thank you.", 14.2, 15.0)
+    script.run(15.3)
+    assert len(script.all(act.CutPlayout)) == 1
+    assert script.discarded == []
+
+
+def test_words_that_are_no_backchannel_interrupt_while_the_caller_still_speaks() -> None:
+    script = speaking()
+    script.says("Wait, stop, that is not what I meant.", 14.2, 16.2)
+    script.run(14.8)
+    # The words are first asked for 0.35 s after the voice began.
+    assert script.times(act.Recognise) == [pytest.approx(14.55)]
+    assert script.times(act.CutPlayout) == [pytest.approx(14.7)]
+    script.expect(State.HEARING)
+    script.run(17.0)
+    assert script.confirmed == ["Wait, stop, that is not what I meant."]
+
+
+def test_a_backchannel_that_goes_on_to_be_more_is_an_interruption() -> None:
+    script = speaking()
+    words = iter(["Yeah", "Yeah but I need", "Yeah but I need it today."])
+    script.hear = lambda begins, until: next(words)
+    script.says("Yeah but I need it today.", 14.2, 15.0)
+    script.run(16.0)
+    assert script.times(act.CutPlayout) == [pytest.approx(14.95)]
+    assert script.confirmed == ["Yeah but I need it today."]
+
+
+@pytest.mark.parametrize("partial", ["Thank you", "okay okay okay"])
+def test_a_voice_that_goes_on_is_an_interruption_whatever_its_words(partial: str) -> None:
+    script = speaking()
+    script.log_probability = -1.5
+    script.hear = lambda begins, until: partial
+    script.says(QUESTION, 14.2, 16.2)
+    script.run(15.5)
+    assert script.times(act.CutPlayout) == [pytest.approx(14.2 + script.policy.interruption_after)]
+    script.expect(State.HEARING)
+
+
+@pytest.mark.parametrize("recogniser", ["slow", "broken"])
+def test_a_voice_that_goes_on_interrupts_even_if_nobody_knows_its_words(recogniser: str) -> None:
+    script = speaking()
+    script.hear = lambda begins, until: None
+    script.recognition_takes = None if recogniser == "slow" else 0.01
+    script.says(QUESTION, 14.2, 16.2)
+    script.run(15.5)
+    assert script.times(act.CutPlayout) == [pytest.approx(14.2 + script.policy.interruption_after)]
+
+
+def test_a_voice_without_words_is_spoken_over_until_it_stops() -> None:
+    script = speaking()
+    script.says("", 14.2, 18.0)
+    script.run(15.2)
+    assert script.discarded == ["noise"]
+    assert script.times(act.ResumePlayout) == [pytest.approx(14.2 + script.policy.interruption_after)]
+    assert script.conversation.floor.deaf
+    script.run(18.2)
+    assert not script.conversation.floor.deaf
+    assert len(script.all(act.PausePlayout)) == 1
+    script.says("Wait, stop.", 19.0, 19.6)
+    script.run(19.65)
+    assert len(script.all(act.PausePlayout)) == 2
+    script.expect(State.HEARING)
+
+
+def test_a_sound_that_is_recognised_too_late_is_judged_by_its_length() -> None:
+    for lasts, verdict in ((0.4, State.SPEAKING), (0.8, State.WEIGHING)):
+        script = speaking()
+        script.recognition_takes = None
+        script.says(QUESTION, 14.2, 14.2 + lasts)
+        script.run(14.2 + lasts + 0.1 + script.policy.overlap_timeout - 0.01)
+        script.expect(State.OVERLAP)
+        script.run(script.now + 0.02)
+        script.expect(verdict)
+
+
+@pytest.mark.parametrize("lasts", [0.4, 0.8])
+def test_a_sound_whose_recognition_fails_is_judged_by_its_length_at_once(lasts: float) -> None:
+    script = speaking(overlap_recognise_after=0.89)  # no words are asked for in between
+    answers = iter([None, QUESTION])
+    script.hear = lambda begins, until: next(answers)
+    script.says(QUESTION, 14.2, 14.2 + lasts)
+    script.run(17.0)
+    if lasts < 0.75:
+        assert script.discarded == ["not recognised"]
+        script.expect(State.SPEAKING)
+    else:  # the words are asked for again: the caller has the floor and has said something
+        assert script.confirmed == [QUESTION]
+
+
+def test_words_that_come_after_the_time_out_are_stale() -> None:
+    script = speaking()
+    script.recognition_takes = 2.0
+    script.says("Wait, stop.", 14.2, 14.7)
+    script.run(18.0)
+    assert script.discarded == ["not recognised"]
+    script.expect(State.SPEAKING)
+
+
+def test_only_what_was_voiced_counts_towards_an_interruption_by_length() -> None:
+    script = speaking()
+    script.recognition_takes = None
+    script.says("", 14.2, 14.6)  # 0.4 s, then a pause, then the rest of the 0.9 s
+    script.schedule(14.95, ev.SpeechHinted(14.9))
+    script.schedule(15.02, ev.SpeechStarted(14.9))
+    script.run(15.4)
+    script.expect(State.OVERLAP)
+    script.run(15.5)
+    assert script.times(act.CutPlayout) == [pytest.approx(14.95 + 0.5)]
+
+
+def test_a_false_alarm_after_a_sound_does_not_lose_what_was_said() -> None:
+    script = speaking()
+    script.recognition_takes = 0.6
+    script.says("Wait, stop.", 14.2, 14.7)
+    script.clicks(15.2)
+    script.run(15.5)
+    assert len(script.all(act.CutPlayout)) == 1
+    script.run(17.0)
+    assert script.confirmed == ["Wait, stop."]
+
+
+def test_a_crackling_line_does_not_hold_the_agent_for_longer() -> None:
+    script = speaking()
+    script.recognition_takes = None
+    script.says("", 14.2, 14.5)
+    for number in range(20):
+        script.clicks(14.8 + number * 0.2)
+    script.run(16.4)
+    assert script.times(act.ResumePlayout)[0] <= 14.6 + script.policy.overlap_timeout + 0.3
+
+
+def test_a_voice_that_comes_back_before_its_silence_is_certain_needs_no_new_announcement() -> None:
+    """The detector says `SpeechHinted` and nothing else when a voice goes on after a hint of silence."""
+    script = greeted()
+    script.line(
+        (10.55, ev.SpeechHinted(10.5)),
+        (10.62, ev.SpeechStarted(10.5)),
+        (12.07, ev.SilenceHinted(12.0)),  # confirmed at 12.29, silence never being certain
+        (12.4, ev.SpeechHinted(12.35)),
+        (14.07, ev.SilenceHinted(14.0)),
+        (14.16, ev.SpeechStopped(14.0)),
+    )
+    answers = iter(["And then", "And then", "And then I left.", "And then I left.", "And then I left."])
+    script.hear = lambda begins, until: QUESTION if until < 12.4 else next(answers)
+    script.run(12.35)
+    assert script.confirmed == [QUESTION]
+    script.run(15.0)
+    assert script.confirmed == [QUESTION, "And then I left."]
+    assert script.all(act.OpenTurn)[-1].at == 12.35
+
+
+def test_a_last_syllable_after_the_end_only_pauses_the_agent() -> None:
+    script = greeted()
+    script.line(
+        (10.55, ev.SpeechHinted(10.5)),
+        (10.62, ev.SpeechStarted(10.5)),
+        (12.07, ev.SilenceHinted(12.0)),
+        (12.4, ev.SpeechHinted(12.35)),
+        (12.45, ev.SilenceHinted(12.38)),
+        (12.55, ev.SpeechStopped(12.38)),
+    )
+    script.hear = lambda begins, until: QUESTION
+    script.run(13.0)
+    assert len(script.all(act.OpenTurn)) == 1
+    assert script.times(act.ResumePlayout) == [pytest.approx(12.45)]
+    script.expect(State.SPEAKING)
+
+
+def test_a_caller_who_goes_on_after_an_early_end_says_two_turns_and_has_taught_a_pause() -> None:
+    script = asked()
+    script.sound_takes = 1.0
+    script.says("For the kitchen, I mean.", 12.45, 13.6)
+    script.run(16.0)
+    assert script.confirmed == [QUESTION, "For the kitchen, I mean."]
+    first, second = script.all(act.PlayAnswer)
+    dropped = [answer.answer_id for answer in script.all(act.DropAnswer)]
+    assert first.answer_id in dropped
+    assert second.answer_id not in dropped
+    assert list(script.conversation.floor.pauses._pauses) == [pytest.approx(0.45)]
+
+
+def test_a_caller_who_speaks_up_after_waiting_long_has_taught_no_pause() -> None:
+    script = asked()
+    script.reply = Script.keep_silent
+    script.says("Hello? Are you there?", 15.0, 16.0)
+    script.run(17.0)
+    assert script.confirmed == [QUESTION, "Hello? Are you there?"]
+    assert list(script.conversation.floor.pauses._pauses) == []
+
+
+def test_an_answer_held_back_for_a_sound_that_was_no_turn_is_given_after_all() -> None:
+    script = asked()
+    script.sound_takes = 1.0
+    script.recognition_takes = 0.15
+    script.run(12.4)
+    script.recognition_takes = None  # so that the noise takes the floor by its length
+    script.says("", 12.45, 13.7)
+    script.run(13.6)
+    script.expect(State.HEARING)
+    assert [dropped.answer_id for dropped in script.all(act.DropAnswer)][-1] == script.all(act.PlayAnswer)[0].answer_id
+    script.recognition_takes = 0.15
+    script.run(17.0)
+    assert script.confirmed == [QUESTION]
+    assert script.discarded == ["no words"]
+    first, again = script.all(act.PlayAnswer)
+    assert again.turn_id == first.turn_id and again.answer_id != first.answer_id
+    script.expect(State.SPEAKING)
+
+
+def test_an_answer_that_was_heard_is_not_given_again() -> None:
+    script = speaking()
+    script.recognition_takes = None
+    script.says("", 14.2, 15.4)
+    script.run(15.3)
+    script.recognition_takes = 0.15
+    script.run(17.5)
+    assert script.discarded == ["no words"]
+    assert script.all(act.PlayAnswer) == []
+    assert script.phrases == [Phrase.NOT_UNDERSTOOD]  # the agent was cut for it: it does not fall silent
+
+
+def test_a_sound_before_the_answer_is_heard_only_delays_it() -> None:
+    script = asked()
+    script.sound_takes = 0.3
+    script.clicks(12.4)
+    script.run(13.0)
+    assert script.times(act.PausePlayout) == [pytest.approx(12.45)]
+    assert script.times(act.ResumePlayout) == [pytest.approx(12.514)]
+    script.expect(State.SPEAKING)
+    assert len(script.all(act.PlayAnswer)) == 1
+
+
+def test_noise_on_the_line_does_not_prolong_the_wait_for_an_answer_for_ever() -> None:
+    script = asked(answer_retries=0)
+    script.reply = lambda script, answer_id: None
+    for number in range(100):
+        script.clicks(13.0 + number * 0.5)
+    script.run(30.0)
+    paused = 0.064 * len([at for at in script.times(act.PausePlayout) if at < script.times(act.SayPhrase)[0]])
+    waited = script.times(act.SayPhrase)[0] - script.times(act.PlayAnswer)[0]
+    assert waited == pytest.approx(script.policy.answer_timeout + paused)
+    assert script.phrases[0] is Phrase.APOLOGY
+    assert len(script.all(act.SayFiller)) == 1
+
+
+def test_an_answer_that_ends_while_the_agent_is_paused_is_over_when_the_overlap_is() -> None:
+    script = asked()
+    script.sound_lasts = 2.0  # ends at 14.34
+    script.run(14.0)
+    (played,) = script.all(act.PlayAnswer)
+    script.feed(ev.SpeechHinted(13.95))
+    script.feed(ev.PlayoutDrained(played.answer_id))  # it was on its way
+    script.expect(State.OVERLAP)
+    script.run(14.06)
+    script.feed(ev.SilenceHinted(13.98))
+    script.expect(State.LISTENING)
+
+
+def test_an_answer_that_fails_while_the_agent_is_paused_is_heard_to_where_it_broke() -> None:
+    script = asked()
+    script.reply = lambda script, answer_id: script.sound(answer_id, (script.now + 0.1, ev.PlayoutStarted(answer_id)))
+    script.run(14.0)
+    (played,) = script.all(act.PlayAnswer)
+    script.feed(ev.SpeechHinted(13.95))
+    assert script.feed(ev.AnswerFailed(played.answer_id, "broke off")) == []
+    script.feed(ev.SilenceHinted(13.98))
+    script.expect(State.SPEAKING)
+    script.feed(ev.PlayoutDrained(played.answer_id))
+    assert script.phrases == [Phrase.APOLOGY]
+
+
+def test_an_answer_that_fails_unheard_while_the_agent_is_paused_is_tried_again_afterwards() -> None:
+    script = asked()
+    script.reply = Script.keep_silent
+    script.run(13.0)
+    (played,) = script.all(act.PlayAnswer)
+    script.feed(ev.SpeechHinted(12.95))
+    assert script.feed(ev.AnswerFailed(played.answer_id, "broken")) == []
+    actions = script.feed(ev.SilenceHinted(12.98))
+    assert kinds(actions)[0] is act.ResumePlayout
+    assert kinds(actions)[-2:] == [act.PrepareAnswer, act.PlayAnswer]
+
+
+def test_an_agent_that_may_not_be_interrupted_speaks_on() -> None:
+    script = speaking(barge_in=False)
+    script.says("Wait, stop.", 14.5, 15.5)
+    script.run(16.0)
+    assert script.log == []
+    script.expect(State.SPEAKING)
+
+
+def test_a_caller_who_still_speaks_when_such_an_agent_is_done_is_heard() -> None:
+    script = speaking(barge_in=False)
+    script.says("And what about tomorrow?", 22.0, 24.0)  # the answer ends at 22.34
+    script.run(23.0)
+    script.expect(State.HEARING)
+    assert script.all(act.OpenTurn)[0].at == pytest.approx(22.34, abs=0.05)
+
+
+def test_a_caller_who_had_not_finished_is_heard_out_even_by_an_agent_that_may_not_be_interrupted() -> None:
+    script = asked(barge_in=False)
+    script.sound_takes = 1.0
+    script.says("For the kitchen, I mean.", 12.45, 13.6)
+    script.run(16.0)
+    assert script.confirmed == [QUESTION, "For the kitchen, I mean."]
+    assert script.times(act.PausePlayout) == [pytest.approx(12.5)]
+
+
+def test_a_greeting_can_be_interrupted_before_it_sounds() -> None:
+    script = Script()
+    script.sound_takes = 1.0
+    script.feed(ev.CallStarted())
+    script.says("Hello there, I need help.", 0.2, 1.4)
+    script.run(2.5)
+    assert script.confirmed == ["Hello there, I need help."]
+    assert list(script.conversation.floor.pauses._pauses) == []
+
+
+def test_the_last_phrase_is_not_interrupted() -> None:
+    script = greeted(most_reprompts=0)
+    script.sound_lasts = 5.0
+    script.run(18.5)
+    assert script.phrases == [Phrase.GOODBYE]
+    script.says("No, wait!", 19.0, 20.0)
+    script.run(30.0)
+    assert script.all(act.PausePlayout) == []
+    assert script.ended == "caller silent"
+
+
+def test_an_interruption_counts_as_a_good_answer_after_a_failed_one() -> None:
+    script = asked(answer_retries=0)
+    script.reply = fail_first
+    script.says("And tomorrow?", 18.0, 19.0)
+    script.says("Wait, stop, that is enough.", 20.5, 22.0)
+    script.run(23.0)
+    assert script.phrases == [Phrase.APOLOGY]
+    assert script.conversation.floor.failures == 0
+
+
+def fail_first(script: Script, answer_id: int) -> None:
+    """The first answer fails, everything later is spoken."""
+    first = script.all(act.PlayAnswer)[0].answer_id
+    if answer_id == first:
+        script.schedule(script.now + 0.1, ev.AnswerFailed(answer_id, "broken"))
+    else:
+        script.speak(answer_id)

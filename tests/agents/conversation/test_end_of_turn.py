@@ -1,0 +1,443 @@
+"""When a turn ends: judges, silence, hesitation, words that come late or never."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.conversation import actions as act
+from agents.conversation import events as ev
+from agents.conversation.actions import Phrase
+from agents.conversation.model import State
+from tests.agents.conversation.script import Script, asked, greeted, kinds
+
+QUESTION = "What time do you close today?"
+ENDS = 12.0
+"""When the caller of `asked` stops."""
+
+
+def confirmed_at(script: Script) -> float:
+    """Seconds of silence until the turn was confirmed."""
+    (turn,) = script.all(act.ConfirmTurn)
+    (at,) = script.times(act.ConfirmTurn)
+    return at - turn.ended_at
+
+
+def test_a_turn_opens_when_the_caller_speaks_and_its_audio_begins_where_the_voice_did() -> None:
+    script = asked().run(11.0)
+    script.expect(State.HEARING)
+    assert script.all(act.OpenTurn)[0].at == 10.5
+    assert script.times(act.OpenTurn) == [pytest.approx(10.62)]
+
+
+def test_a_hint_that_was_a_false_alarm_opens_no_turn() -> None:
+    script = greeted()
+    script.clicks(10.5)
+    script.run(12.0)
+    script.expect(State.LISTENING)
+    assert script.log == []
+
+
+def test_a_turn_that_sounds_and_reads_finished_ends_as_soon_as_its_words_are_judged() -> None:
+    script = asked().run(13.0)
+    assert script.confirmed == [QUESTION]
+    assert script.all(act.ConfirmTurn)[0].ended_at == ENDS
+    # The recogniser is asked 0.1 s after the last sound and takes 0.15 s, the judge of words 0.04 s.
+    assert confirmed_at(script) == pytest.approx(0.29)
+    script.expect(State.SPEAKING)
+
+
+def test_with_everything_known_the_shortest_silence_is_waited_for() -> None:
+    script = asked()
+    script.recognition_takes = script.words_take = script.prosody_takes = 0.01
+    assert confirmed_at(script.run(13.0)) == pytest.approx(script.policy.shortest_silence)
+
+
+@pytest.mark.parametrize(
+    ("prosody", "words", "option"),
+    [
+        (0.3, 0.4, "unsure_silence"),
+        (None, 0.9, "unsure_silence"),
+        (0.95, 0.1, "doubtful_silence"),
+        (0.95, None, "doubtful_silence"),
+        (None, None, "doubtful_silence"),
+        (0.95, 0.0, "longest_silence"),
+        (None, 0.0, "longest_silence"),
+    ],
+)
+def test_a_judge_that_doubts_or_never_speaks_lets_the_caller_pause_longer(
+    prosody: float | None, words: float | None, option: str
+) -> None:
+    script = asked()
+    script.prosody, script.words = prosody, words
+    assert confirmed_at(script.run(15.0)) == pytest.approx(getattr(script.policy, option))
+
+
+def test_a_judge_that_is_late_ends_the_turn_when_it_speaks() -> None:
+    script = asked()
+    script.prosody_takes = 0.5
+    assert confirmed_at(script.run(14.0)) == pytest.approx(0.6)
+
+
+def test_the_words_of_a_turn_are_judged_once_however_they_are_punctuated() -> None:
+    script = asked(partial_interval=0)
+    script.run(12.15)
+    (turn,) = script.all(act.OpenTurn)
+    for text in ("what time", "What time?", "What time"):
+        script.feed(ev.HypothesisReady(turn.turn_id, script.now, text, -0.1))
+    assert [judge.text for judge in script.all(act.JudgeWords)] == ["what time"]
+    script.feed(ev.WordsScored(turn.turn_id, "what time", 0.77))
+    assert script.conversation.floor.open_turn.words == 0.77
+
+
+def test_changed_words_are_judged_anew_and_an_old_score_does_not_count_for_them() -> None:
+    script = asked(partial_interval=0)
+    script.words = None
+    script.run(12.15)
+    (turn,) = script.all(act.OpenTurn)
+    script.feed(ev.HypothesisReady(turn.turn_id, script.now, "what time", -0.1))
+    script.feed(ev.HypothesisReady(turn.turn_id, script.now, "what time is it", -0.1))
+    script.feed(ev.WordsScored(turn.turn_id, "what time", 0.77))
+    assert script.conversation.floor.open_turn.words is None
+    assert [judge.text for judge in script.all(act.JudgeWords)] == ["what time", "what time is it"]
+
+
+def test_a_hesitating_caller_is_not_cut_off() -> None:
+    script = greeted()
+    script.words = lambda text: 0.9 if text.endswith("people.") else 0.01
+    script.says("I would like to book a table for,", 10.5, 12.3)
+    script.says("let me think, four people.", 13.2, 14.8)
+    script.run(16.0)
+    assert script.confirmed == ["I would like to book a table for, let me think, four people."]
+    assert len(script.all(act.OpenTurn)) == 1
+
+
+def test_a_pause_inside_a_turn_is_remembered_and_gone_on_from() -> None:
+    script = greeted()
+    script.words = lambda text: 0.9 if text.endswith("people.") else 0.01
+    script.says("I would like to book a table for,", 10.5, 12.3)
+    script.says("let me think, four people.", 13.2, 14.8)
+    script.run(13.4)
+    script.expect(State.HEARING)
+    assert list(script.conversation.floor.pauses._pauses) == [pytest.approx(0.9)]
+
+
+def test_a_caller_who_is_used_to_long_pauses_is_given_them_when_a_judge_doubts() -> None:
+    script = greeted()
+    script.prosody = 0.3
+    script.words = lambda text: 0.4 if text.endswith("then.") else 0.01
+    for start, text in ((10.5, "So I"), (12.5, "was going to"), (14.5, "the place"), (16.5, "and then.")):
+        script.says(text, start, start + 0.9)
+    script.run(22.0)
+    assert script.confirmed == ["So I was going to the place and then."]
+    assert confirmed_at(script) == pytest.approx(1.1 + script.policy.pause_margin)
+
+
+def test_a_turn_that_is_otherwise_over_waits_for_its_words() -> None:
+    script = asked()
+    script.recognition_takes = 1.9
+    script.run(13.9)
+    script.expect(State.WEIGHING)
+    assert script.confirmed == []
+    script.run(14.1)  # asked at 12.1
+    assert script.confirmed == [QUESTION]
+
+
+def test_words_that_never_come_are_replaced_by_what_was_understood_so_far() -> None:
+    script = asked()
+    script.run(11.5)  # one partial hypothesis
+    script.recognition_takes = None
+    script.run(16.0)
+    assert script.confirmed == ["What time"]
+    assert script.times(act.ConfirmTurn) == [pytest.approx(12.1 + script.policy.recognition_timeout)]
+
+
+def test_a_turn_of_which_nothing_was_ever_understood_is_asked_for_again() -> None:
+    script = asked()
+    script.recognition_takes = None
+    script.run(16.0)
+    assert script.confirmed == []
+    assert script.discarded == ["not recognised"]
+    assert script.phrases == [Phrase.NOT_UNDERSTOOD]
+
+
+def test_a_caller_who_is_never_understood_hears_goodbye_instead_of_the_same_phrase_for_ever() -> None:
+    script = greeted()
+    script.hear = lambda begins, until: None
+    for start in (10.5, 20.0, 30.0):
+        script.says(QUESTION, start, start + 1.5)
+    script.run(60.0)
+    assert script.phrases == [Phrase.NOT_UNDERSTOOD, Phrase.NOT_UNDERSTOOD, Phrase.GOODBYE]
+    assert script.ended == "caller not understood"
+
+
+def test_the_recognition_time_out_never_ends_a_turn_before_its_silence_does() -> None:
+    script = asked(recognition_timeout=0.3)
+    script.words = None
+    script.recognition_takes = 0.9
+    script.run(13.05)
+    script.expect(State.WEIGHING)
+    script.run(13.5)
+    assert confirmed_at(script) == pytest.approx(script.policy.doubtful_silence)
+
+
+def test_the_recognition_time_out_does_not_cut_a_long_silence_short_once_the_words_are_known() -> None:
+    script = asked(recognition_timeout=0.5, longest_silence=4.0)
+    script.words = 0.0
+    assert confirmed_at(script.run(20.0)) == pytest.approx(4.0)
+
+
+def test_a_failed_recognition_is_asked_for_again_until_it_works() -> None:
+    script = asked(partial_interval=0)
+    answers = iter([None, None, QUESTION])
+    script.hear = lambda begins, until: next(answers)
+    script.run(14.0)
+    assert script.confirmed == [QUESTION]
+    assert [request.urgent for request in script.all(act.Recognise)] == [True, True, True]
+
+
+def test_a_failed_partial_hypothesis_is_asked_for_again_later() -> None:
+    script = greeted()
+    script.hear = lambda begins, until: None
+    script.says(QUESTION, 10.5, 14.0)
+    script.run(12.5)
+    script.expect(State.HEARING)
+    assert [request.urgent for request in script.all(act.Recognise)] == [False] * 3
+
+
+def test_a_failure_that_a_newer_request_has_overtaken_is_not_acted_upon() -> None:
+    script = asked()
+    script.recognition_takes = None
+    script.run(12.15)
+    partial, final = script.all(act.Recognise)[-2:]
+    assert final.urgent
+    script.feed(ev.HypothesisFailed(final.turn_id, partial.until))
+    script.run(12.5)
+    assert script.all(act.Recognise)[-1] == final
+
+
+def test_partial_hypotheses_can_be_turned_off() -> None:
+    script = asked(partial_interval=0).run(12.05)
+    assert script.all(act.Recognise) == []
+
+
+def test_no_partial_hypothesis_is_asked_for_in_a_pause_that_is_about_to_be_recognised_anyway() -> None:
+    script = greeted()
+    script.says("What", 10.5, 10.98)  # the first partial hypothesis is due at 11.07, the urgent one at 11.08
+    script.run(11.2)
+    assert [request.urgent for request in script.all(act.Recognise)] == [True]
+
+
+def test_an_older_hypothesis_does_not_replace_a_newer_one() -> None:
+    script = asked()
+    script.words = None
+    script.run(12.3)
+    (turn,) = script.all(act.OpenTurn)
+    script.feed(ev.HypothesisReady(turn.turn_id, 11.0, "What time", -0.1))
+    assert script.conversation.floor.open_turn.text == QUESTION
+
+
+def test_a_false_alarm_inside_a_provisional_end_only_holds_the_decision() -> None:
+    script = asked()
+    script.words = None
+    script.schedule(13.15, ev.SpeechHinted(13.1))  # just before the doubtful silence is over
+    script.schedule(13.22, ev.SilenceHinted(13.12))
+    script.run(13.21)
+    script.expect(State.WEIGHING)
+    assert script.confirmed == []
+    script.run(13.23)
+    assert script.times(act.ConfirmTurn) == [pytest.approx(13.22)]
+    assert script.all(act.ConfirmTurn)[0].ended_at == ENDS
+
+
+def test_a_voice_that_lasts_takes_the_provisional_end_back_before_it_is_certain() -> None:
+    script = asked()
+    script.words = None
+    script.run(12.5)
+    script.feed(ev.SpeechHinted(12.45))
+    script.run(12.5 + script.policy.resume_after + 0.01)
+    script.expect(State.HEARING)
+
+
+def test_a_voice_that_goes_on_before_silence_is_certain_is_the_same_turn() -> None:
+    script = greeted()
+    script.line(
+        (10.55, ev.SpeechHinted(10.5)),
+        (10.62, ev.SpeechStarted(10.5)),
+        (11.47, ev.SilenceHinted(11.4)),
+        (11.49, ev.SpeechHinted(11.46)),
+        (12.07, ev.SilenceHinted(12.0)),
+        (12.16, ev.SpeechStopped(12.0)),
+    )
+    script.run(11.8)
+    script.expect(State.HEARING)
+    assert script.all(act.JudgeProsody) == []
+    script.run(12.12)
+    script.expect(State.WEIGHING)
+    assert len(script.all(act.OpenTurn)) == 1
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_last_syllable_after_a_provisional_end_is_recognised_with_the_rest(stopped: bool) -> None:
+    script = greeted(partial_interval=0)
+    heard = iter(["What time do you close to", QUESTION])
+    script.hear = lambda begins, until: next(heard)
+    script.line(
+        (10.55, ev.SpeechHinted(10.5)),
+        (10.62, ev.SpeechStarted(10.5)),
+        (12.07, ev.SilenceHinted(12.0)),
+    )
+    if stopped:  # the detector was not sure and moves the end without taking the silence back
+        script.schedule(12.26, ev.SpeechStopped(12.15))
+    else:  # a burst shorter than what takes the end back
+        script.schedule(12.12, ev.SpeechHinted(12.11))
+        script.schedule(12.2, ev.SilenceHinted(12.17))
+        script.schedule(12.3, ev.SpeechStopped(12.17))
+    script.run(13.5)
+    assert script.confirmed == [QUESTION]
+    assert script.all(act.ConfirmTurn)[0].ended_at == pytest.approx(12.15 if stopped else 12.17)
+    assert confirmed_at(script) < 0.5
+
+
+def test_silence_that_is_certain_at_once_is_a_provisional_end() -> None:
+    script = asked(speculate_after=0.5)
+    script.run(12.1)
+    script.feed(ev.SpeechStopped(ENDS))
+    script.expect(State.HEARING)  # the pause is due, but not yet
+    script.conversation.floor.deadlines.clear()
+    actions = script.feed(ev.SpeechStopped(ENDS))
+    assert kinds(actions)[:2] == [act.JudgeProsody, act.Recognise]
+    script.expect(State.WEIGHING)
+
+
+def test_a_sound_without_words_is_no_turn() -> None:
+    script = greeted()
+    script.says("", 10.5, 11.1)
+    script.run(13.0)
+    assert script.discarded == ["no words"]
+    assert script.phrases == []
+    script.expect(State.LISTENING)
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "♪ ♪", "—"])
+def test_a_transcript_without_a_word_in_it_is_none(text: str) -> None:
+    script = greeted()
+    script.hear = lambda begins, until: text
+    script.says("", 10.5, 11.1)
+    script.run(13.0)
+    assert script.confirmed == []
+    assert script.discarded == ["no words"]
+    assert script.all(act.PrepareAnswer) == []
+
+
+def test_after_a_longer_stretch_without_words_the_agent_says_that_it_did_not_catch_it() -> None:
+    script = greeted()
+    script.says("", 10.5, 12.0)
+    script.run(15.0)
+    assert script.discarded == ["no words"]
+    assert script.phrases == [Phrase.NOT_UNDERSTOOD]
+    assert script.times(act.SayPhrase) == [pytest.approx(12.0 + script.policy.unsure_silence)]
+
+
+def test_a_turn_longer_than_the_longest_ends_at_its_first_pause_whatever_the_judges_say() -> None:
+    script = greeted(longest_turn=5)
+    script.words = 0.0
+    script.recognition_takes = 0.05
+    script.says("one two three four five six", 10.5, 16.5)
+    assert confirmed_at(script.run(18.0)) == pytest.approx(script.policy.shortest_silence)
+
+
+def test_a_turn_that_does_not_pause_is_taken_by_force_and_the_rest_of_the_breath_is_not_heard() -> None:
+    script = greeted(longest_turn=3)
+    script.says("one two three four five six", 10.5, 16.5)
+    script.run(15.0)
+    (turn,) = script.all(act.ConfirmTurn)
+    assert turn.text == "one two three four"
+    assert turn.ended_at == pytest.approx(14.5)
+    script.expect(State.SPEAKING)  # over the voice that goes on
+    assert script.all(act.PausePlayout) == []
+    script.run(17.0)
+    script.expect(State.LISTENING)
+    assert not script.conversation.floor.deaf
+
+
+def test_silence_after_a_forced_end_does_not_move_it() -> None:
+    script = greeted(longest_turn=3, partial_interval=0)
+    script.recognition_takes = 1.0
+    script.says("one two three four", 10.5, 14.6)  # forced at 14.5, silent before the words are there
+    script.run(15.6)
+    (turn,) = script.all(act.ConfirmTurn)
+    assert turn.ended_at == pytest.approx(14.5)
+    assert script.times(act.ConfirmTurn) == [pytest.approx(15.5)]
+
+
+def test_a_caller_who_begins_anew_while_a_forced_turn_waits_for_its_words_is_heard_out_first() -> None:
+    script = greeted(longest_turn=3, partial_interval=0)
+    script.recognition_takes = 1.2
+    script.says("one two three four", 10.5, 14.6)
+    script.says("wait stop", 15.2, 16.2)
+    script.run(15.75)
+    assert script.confirmed == ["one two three four"]
+    script.expect(State.OVERLAP)
+    confirmed = kinds(script.since(15.65))[2:]
+    assert confirmed == [act.ConfirmTurn, act.PlayAnswer, act.PausePlayout, act.OpenTurn, act.Recognise]
+    assert script.all(act.OpenTurn)[-1].at == 15.2
+
+
+def test_the_longest_turn_passes_in_a_pause_and_is_enforced_when_the_caller_goes_on() -> None:
+    script = greeted(longest_turn=3)
+    script.words = 0.0
+    script.says("one two three", 10.5, 13.4)
+    script.says("four five", 14.7, 16.0)  # the longest turn ends at 14.5
+    script.run(15.2)
+    assert script.confirmed == ["one two three"]
+
+
+def test_a_voice_without_words_is_noise_and_ignored_until_it_stops() -> None:
+    script = greeted()
+    script.says("", 10.5, 20.0)
+    script.run(16.6)
+    assert script.discarded == ["noise"]
+    script.expect(State.LISTENING)
+    script.run(20.5)
+    assert not script.conversation.floor.deaf
+    script.says(QUESTION, 21.0, 22.5)
+    script.run(24.0)
+    assert script.confirmed == [QUESTION]
+
+
+def test_noise_does_not_keep_the_call_alive() -> None:
+    script = greeted()
+    script.says("", 10.5, 300.0)
+    script.run(120.0)
+    assert script.ended == "caller silent"
+    assert script.phrases == [Phrase.REPROMPT, Phrase.REPROMPT, Phrase.GOODBYE]
+
+
+def test_noise_is_listened_to_again_once_the_agent_has_had_its_say() -> None:
+    script = greeted()
+    script.says("", 10.5, 40.0)
+    script.run(24.5)
+    assert script.phrases == [Phrase.REPROMPT]
+    script.run(27.0)
+    script.expect(State.HEARING)
+    script.hear = lambda begins, until: "Yes, I am here."
+    script.run(40.5)
+    assert script.confirmed == ["Yes, I am here."]
+
+
+def test_nobody_calls_a_voice_noise_without_having_listened() -> None:
+    script = greeted(partial_interval=0)
+    script.says(QUESTION, 10.5, 19.0)
+    script.run(20.5)
+    assert script.confirmed == [QUESTION]
+    assert [round(at, 2) for at in script.times(act.Recognise)][:1] == [16.5]
+
+
+def test_noise_that_stops_just_as_it_is_called_noise_leaves_nobody_deaf() -> None:
+    script = greeted()
+    script.says("", 10.5, 16.4)  # silence is hinted at 16.47, wordless at 16.5, silence is certain at 16.56
+    script.run(16.49)
+    script.expect(State.HEARING)
+    script.run(18.0)
+    assert not script.conversation.floor.deaf
+    assert script.discarded == ["no words"]
