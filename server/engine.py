@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -133,7 +134,8 @@ class Engine:
             language=None if definition.language == "auto" else definition.language,
             hint=definition.hint,
             speed=definition.voice.speed,
-            session_id=call_id,
+            # A carrier may bring the same call again; records need an id that is used once.
+            session_id=f"{call_id}.{secrets.token_hex(2)}",
         )
         self._sessions[session.id] = session
         self._idle.clear()

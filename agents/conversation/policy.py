@@ -86,7 +86,7 @@ class TurnPolicy:
     """Voice over the agent that is taken as an interruption whatever its words."""
     overlap_timeout: float = 1.5
     """Wait at most this long for the words of a short sound over the agent; then the agent goes on."""
-    backchannel_log_probability: float = -1.0
+    backchannel_log_probability: float = -1.25
     """Words recognised with less confidence than this in a short sound are no interruption."""
     backchannel_longest: float = 0.75
     """A sound longer than this is never taken for a backchannel on low confidence alone."""

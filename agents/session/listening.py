@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 import structlog
+from media.speech.recognition.backchannel import BACKCHANNEL_HINT
 from media.speech.recognition.utterance import UtteranceRecogniser
 
 from agents.conversation import events as ev
@@ -20,6 +21,8 @@ PREROLL = SPEECH_RATE // 4
 """Samples before the onset that belong to the turn: soft first consonants come before the detector is sure."""
 PROSODY_SAMPLES = 8 * SPEECH_RATE
 KEPT_SAMPLES = 10 * SPEECH_RATE
+BACKCHANNEL_SAMPLES = PREROLL + SPEECH_RATE
+"""Sound over the agent that is no longer than this is heard with the hint for backchannels."""
 PATIENCE = 0.6
 """A hypothesis that is not urgent may take this long, so that another caller's final overtakes it."""
 
@@ -75,12 +78,15 @@ class Listener:
                 self._last_voiced = max(self._last_voiced, event.at)
                 self._dispatch(_EVENTS[event.kind](self._time_of(event)))
 
-    def open_turn(self, turn_id: int, at: float) -> None:
-        """A turn may have begun at `at`: keep its audio from a little before."""
+    def open_turn(self, turn_id: int, at: float, *, over_agent: bool) -> None:
+        """A turn may have begun at `at`, perhaps over the agent's speech: keep its audio from a little before."""
         start = self._audio.end - round((self._clock() - at) * SPEECH_RATE) - PREROLL
         self._turn_id = turn_id
         self._utterance = UtteranceRecogniser(
-            self._services.recogniser, language=self._language, hint=self._hint, slot=f"{id(self)}:{turn_id}"
+            self._services.recogniser,
+            language=self._language,
+            hint=BACKCHANNEL_HINT if over_agent else self._hint,
+            slot=f"{id(self)}:{turn_id}",
         )
         self._utterance.add(self._audio.since(start))
 
@@ -93,6 +99,8 @@ class Listener:
         """Ask for the words of the turn up to now; words in between only while the recogniser has nothing to do."""
         if self._utterance is None or turn_id != self._turn_id:
             return
+        if self._utterance.samples > BACKCHANNEL_SAMPLES:
+            self._utterance.hint = self._hint
         if not urgent and self._services.recogniser.busy:
             self._dispatch(ev.HypothesisFailed(turn_id, self._clock()))
         else:

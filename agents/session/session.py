@@ -178,7 +178,7 @@ class Session:
     # Actions: the caller's turn
 
     def _open_turn(self, action: act.OpenTurn) -> None:
-        self._listener.open_turn(action.turn_id, action.at)
+        self._listener.open_turn(action.turn_id, action.at, over_agent=not self._speaker.playout.silent)
         self._record(action.turn_id).timeline.speech_started = action.at
 
     def _recognise(self, action: act.Recognise) -> None:

@@ -51,7 +51,7 @@ class UtteranceRecogniser:
     """Recognises one turn. Give it the audio as it comes and ask for the text so far.
 
     `language`: None to detect it, once, when there is audio enough; afterwards `language` says which, for the next
-    turn. `slot`: a name of this session's own; of several waiting requests only the newest is run. Not safe for several
+    turn. `hint` may be changed between requests. `slot`: a name of this session's own; of several waiting requests only the newest is run. Not safe for several
     threads; several requests at a time are.
     """
 
@@ -60,7 +60,7 @@ class UtteranceRecogniser:
     ) -> None:
         self.language = language
         self._recogniser = recogniser
-        self._hint = hint
+        self.hint = hint
         self._slot = slot
         self._agreement = LocalAgreement()
         self._blocks: deque[Samples] = deque()
@@ -117,7 +117,7 @@ class UtteranceRecogniser:
             samples,
             deadline=deadline,
             language=self.language,
-            hint=self._hint if begin == 0 else "",
+            hint=self.hint if begin == 0 else "",
             word_times=word_times,
             slot=self._slot,
         )
