@@ -23,6 +23,7 @@ CLOSING: Final = 0.08
 
 _RESUMING = 0.06
 _CROSSFADE = 0.45  # seconds between two moods
+_HEAD_FOLLOWS = 0.40  # seconds
 _KEPT = 6  # changes of mood remembered: enough for those of one crossfade
 _NOD = 0.85  # seconds a nod lasts
 _BETWEEN_NODS = 1.6
@@ -102,6 +103,9 @@ class FaceDriver:
         sway, brows, smile, lean, together, tilt = manner
         life = self._life
         gaze_x, gaze_y = life.gaze(at, thinking=moods[Mood.THINKING], glancing=moods[Mood.IDLE])
+        follow_x, follow_y = life.gaze(
+            at, thinking=moods[Mood.THINKING], glancing=moods[Mood.IDLE], within=_HEAD_FOLLOWS
+        )
         lids = life.lids(at, changes=[when for when, _ in self._moods])
         lids = min(1.0, lids + 0.25 * max(0.0, gaze_y))
         head = life.head(at)
@@ -113,8 +117,8 @@ class FaceDriver:
             lids=(lids, lids),
             gaze_x=gaze_x,
             gaze_y=gaze_y,
-            yaw=sway * head.yaw + 0.030 * gaze_x,
-            pitch=sway * head.pitch - 0.030 * emphasis - nod - 0.02 * gaze_y,
+            yaw=sway * head.yaw + 0.030 * follow_x,
+            pitch=sway * head.pitch - 0.030 * emphasis - nod - 0.02 * follow_y,
             roll=sway * head.roll + tilt,
             shift_x=sway * head.shift_x,
             shift_y=sway * head.shift_y + 0.02 * emphasis + 0.35 * nod,

@@ -14,7 +14,8 @@ BLINK_EVERY = 3.6
 
 _CLOSE, _HOLD, _OPEN = 0.08, 0.03, 0.16  # seconds of a blink
 _GLANCE_EVERY = 1.3
-_SACCADE = 0.05
+SACCADE = 0.05
+"""Seconds in which the eyes jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,17 @@ class Liveliness:
                 shut = max(shut, _blink(at - when - 0.05))
         return shut
 
-    def gaze(self, at: float, *, thinking: float, glancing: float) -> tuple[float, float]:
-        """Where the eyes look, in iris radii: small jumps about the caller's face, aside when thinking."""
+    def gaze(self, at: float, *, thinking: float, glancing: float, within: float = SACCADE) -> tuple[float, float]:
+        """Where the eyes look, in iris radii: small jumps about the caller's face, aside when thinking.
+
+        `within`: seconds in which a new aim is reached; the head follows the eyes more slowly.
+        """
         slot = math.floor(at / _GLANCE_EVERY)
         began = (slot + 0.5 * self._random(slot, 3)) * _GLANCE_EVERY
         if at < began:
             slot -= 1
             began = (slot + 0.5 * self._random(slot, 3)) * _GLANCE_EVERY
-        share = min(max((at - began) / _SACCADE, 0.0), 1.0)
+        share = min(max((at - began) / within, 0.0), 1.0)
         share = share * share * (3 - 2 * share)
         before, now = (self._target(index, thinking, glancing) for index in (slot - 1, slot))
         return before[0] + share * (now[0] - before[0]), before[1] + share * (now[1] - before[1])

@@ -48,20 +48,21 @@ def decode_picture(data: bytes) -> Picture:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit, below, is stricter
             image: Image.Image = Image.open(io.BytesIO(data), formats=_PICTURE_FORMATS)
         if image.width * image.height > MOST_PIXELS:
-            raise PortraitRefused(
-                Refusal.TOO_LARGE,
-                f"The picture has {image.width}×{image.height} pixels; at most {MOST_PIXELS // 1_000_000} million "
-                "are taken. Please send a smaller one.",
-            )
+            raise Image.DecompressionBombError  # noqa: TRY301 - what Pillow itself raises for still larger ones
         image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
         image = ImageOps.exif_transpose(image)
         image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
         return np.array(_opaque(image))
+    except Image.DecompressionBombError as error:
+        raise PortraitRefused(
+            Refusal.TOO_LARGE,
+            f"The picture has more than {MOST_PIXELS // 1_000_000} million pixels. Please send a smaller one.",
+        ) from error
     except UnidentifiedImageError as error:
         raise PortraitRefused(
             Refusal.UNREADABLE, "This is not a JPEG, PNG or WebP picture, nor an MP4, MOV, WebM or AVI video."
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise PortraitRefused(Refusal.UNREADABLE, f"The picture is damaged and cannot be read ({error}).") from error
 
 
@@ -77,8 +78,11 @@ def video_frames(data: bytes) -> Iterator[Picture]:
             if not container.streams.video:
                 raise PortraitRefused(Refusal.UNREADABLE, "The file has no video track.")
             stream = container.streams.video[0]
-            if stream.width * stream.height > _MOST_FRAME_PIXELS:
-                raise PortraitRefused(Refusal.TOO_LARGE, f"The video has {stream.width}×{stream.height} pixels a frame")
+            coded = stream.codec_context
+            if not getattr(coded, "width", 0) * getattr(coded, "height", 0):  # a codec that is not there has neither
+                raise PortraitRefused(Refusal.UNREADABLE, "The video's coding is not known here.")
+            if coded.width * coded.height > _MOST_FRAME_PIXELS:
+                raise PortraitRefused(Refusal.TOO_LARGE, f"The video has {coded.width}×{coded.height} pixels a frame.")
             yield from _sampled(container, stream)
     except av.error.FFmpegError as error:
         raise PortraitRefused(

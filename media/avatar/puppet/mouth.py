@@ -98,7 +98,8 @@ class MouthGeometry:
         lower = np.zeros_like(upper)
 
         jaw = 0.30 * smoothstep(-0.8, 0.0, y) + 0.70 * smoothstep(0.0, 0.8, y)
-        jaw = jaw * (1 - smoothstep(0.9, 2.1, side))
+        wider = smoothstep(0.3, 1.4, y)  # the chin moves as one, the cheeks hardly
+        jaw = jaw * (1 - smoothstep(0.0, 1.0, (side - 0.9 - 0.5 * wider) / (1.2 - 0.1 * wider)))
         pull = np.where(side < 1, side, np.exp(-(((side - 1) / 0.5) ** 2))) * np.exp(-((y / 0.8) ** 2))
         lip_follows = lid * np.exp(-into_lower / 1.4) * (1 - smoothstep(self.chin - 0.4, self.chin + 0.1, v))
         _put(upper, lower, MouthShape.JAW, x=-0.16 * np.sign(u) * pull)

@@ -62,7 +62,7 @@ class Puppet:
     def _place_mouth(self) -> None:
         mouth = self._mouth
         lowest = mouth.chin + 0.3 + mouth.scale
-        corners = mouth.to_pixels(np.array([[x, y] for x in (-2.2, 2.2) for y in (-1.2, lowest)], np.float64))
+        corners = mouth.to_pixels(np.array([[x, y] for x in (-2.5, 2.5) for y in (-1.2, lowest)], np.float64))
         left, top = np.clip(np.floor(corners.min(0)) - _MARGIN, 0, SIDE - 8 * _STEP).astype(int)
         right, bottom = np.clip(np.ceil(corners.max(0)) + _MARGIN, None, SIDE).astype(int)
         columns, rows = int((right - left) // _STEP), int((bottom - top) // _STEP)
