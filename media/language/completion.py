@@ -57,6 +57,10 @@ class NextToken(Protocol):
         """The most probable next tokens and their probabilities."""
         ...
 
+    async def prime(self, prompt: str) -> None:
+        """Evaluate the common beginning of prompts to come."""
+        ...
+
 
 class PunctuationJudge:
     """A `media.speech.protocols.CompletionJudge` on a language model. One instance serves all sessions.
@@ -81,7 +85,7 @@ class PunctuationJudge:
 
     async def warm_up(self) -> None:
         """Have the model read what precedes every judgement, so that the first caller does not wait for it."""
-        await self._model.next_token(_LEAD, deadline=0.0)
+        await self._model.prime(_LEAD)
 
 
 def bare(text: str) -> str:

@@ -33,8 +33,8 @@ MODEL = "smollm2-135m"
 _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _PROMPT_BATCH = 32
 """Tokens evaluated between two looks at the queue: what a cancelled or a more urgent request waits for at most."""
-_GOES_ON = 0.9
-"""A prompt goes on where another stopped if it shares this part of it."""
+_REVISED_MAX = 12
+"""Characters at its end that a prompt may have changed since and still be the same conversation's."""
 _SOCKET_PATH_MAX = 80
 _abandoned: list[Any] = []
 """Servers whose last request did not return in time: destroying one under a running request would crash."""
@@ -74,10 +74,13 @@ class Slots:
     def take(self, prompt: str) -> int:
         """The slot for `prompt`. There must be a free one: no more requests run than there are slots."""
         with self._lock:
-            continued = [
-                slot for slot, last in self._free.items() if last and _shared(last, prompt) >= _GOES_ON * len(last)
-            ]
-            slot = max(continued, key=lambda slot: len(self._free[slot])) if continued else next(iter(self._free))
+            slot = next(iter(self._free))
+            best = 0
+            for candidate, last in self._free.items():
+                shared = _shared(last, prompt)
+                lost = len(last) - shared
+                if lost <= _REVISED_MAX and shared - lost > best:
+                    slot, best = candidate, shared - lost
             del self._free[slot]
             return slot
 
@@ -131,6 +134,7 @@ class LlamaRuntime:
         self._closing = False
         self._running = 0
         self._lock = threading.Lock()
+        self._judgements = judgements
         self._judge_slots, self._chat_slots = Slots(0, judgements), Slots(judgements, chats)
         self._server: Any = _start_server(weights, threads, context, judgements + chats)
         self._judge = ModelWorker("completion")
@@ -149,6 +153,10 @@ class LlamaRuntime:
         `GenerationFailed`, or what `media.worker.ModelWorker` raises.
         """
         return await self._judge.run(partial(self._probabilities, prompt, count), deadline=deadline)
+
+    async def prime(self, prompt: str) -> None:
+        """Evaluate what all prompts of `next_token` begin with, so that each of them only costs what follows."""
+        await self._judge.run(partial(self._prime, prompt), deadline=time.monotonic())
 
     async def chat(
         self, messages: Sequence[Mapping[str, str]], *, max_tokens: int, sampling: Mapping[str, float] | None = None
@@ -200,8 +208,25 @@ class LlamaRuntime:
             if self._running and server is not None:
                 _abandoned.append(server)
 
+    def _prime(self, prompt: str) -> None:
+        for slot in range(self._judgements):  # all are free: this is the only thread that uses them
+            self._complete(prompt, 1, slot)
+            self._judge_slots.give_back(slot, prompt)
+
     def _probabilities(self, prompt: str, count: int) -> dict[str, float]:
         slot = self._judge_slots.take(prompt)
+        try:
+            answer = self._complete(prompt, count, slot)
+        finally:
+            self._judge_slots.give_back(slot, prompt)
+        try:
+            top = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+            return {entry["token"]: math.exp(entry["logprob"]) for entry in top}
+        except (LookupError, TypeError) as error:
+            raise GenerationFailed("the embedded model gave no token probabilities") from error
+
+    def _complete(self, prompt: str, count: int, slot: int) -> dict[str, Any]:
+        """One token after `prompt`, with the probabilities of `count` candidates."""
         request = {"prompt": prompt, "n_predict": 1, "n_probs": count, "temperature": 0, "id_slot": slot}
         answers: list[dict[str, Any]] = []
 
@@ -209,15 +234,8 @@ class LlamaRuntime:
             answers.append(answer)
             return True
 
-        try:
-            self._call("handle_completions", request, receive)
-        finally:
-            self._judge_slots.give_back(slot, prompt)
-        try:
-            top = answers[0]["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-            return {entry["token"]: math.exp(entry["logprob"]) for entry in top}
-        except (LookupError, TypeError) as error:
-            raise GenerationFailed("the embedded model gave no token probabilities") from error
+        self._call("handle_completions", request, receive)
+        return answers[0] if answers else {}
 
     def _generate(self, request: dict[str, Any], stream: _Stream) -> None:
         prompt = json.dumps(request["messages"])

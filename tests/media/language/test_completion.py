@@ -22,6 +22,9 @@ class Expects:
         self.prompts.append(prompt)
         return self.tokens
 
+    async def prime(self, prompt: str) -> None:
+        self.primed = prompt
+
 
 async def judged(text: str, tokens: dict[str, float] | None = None) -> float:
     return await PunctuationJudge(Expects(tokens or {".": 0.3})).probability(text, deadline=0)
@@ -111,3 +114,11 @@ async def test_a_transcript_made_to_be_slow_is_judged_in_time() -> None:
 
 def test_bare_text_has_no_end_punctuation() -> None:
     assert bare(' "My name is Anna Miller." ') == '"My name is Anna Miller'
+
+
+async def test_the_model_is_primed_with_what_precedes_every_turn() -> None:
+    expecting = Expects({".": 0.5})
+    judge = PunctuationJudge(expecting)
+    await judge.warm_up()
+    await judge.probability("Two people", deadline=0)
+    assert expecting.prompts == [f"{expecting.primed}Two people"]
