@@ -69,7 +69,7 @@ async def silences(server: Server, count: int) -> list[float]:
 async def through(
     server: Server, loss: float, jitter: float, sound: Samples
 ) -> tuple[FakeSession, WebRtcCaller, float]:
-    """Send a sound (48 kHz) through a network; returns both ends and where the sound begins at the session, in seconds."""
+    """Send a sound (48 kHz) through a network; returns both ends and when it begins at the session, in seconds."""
     relay = Relay(loss=loss, jitter=jitter)
     try:
         async with calling(server.url, key=KEY, relay=relay) as caller:
