@@ -131,6 +131,11 @@ class SpeechSegmenter:
             self._floor.add(level)
         return any(level >= gate for level in window.levels)
 
+    @property
+    def _noisy(self) -> bool:
+        """Whether the line's noise comes so close to the speaker's peaks that the level does not tell voice from it."""
+        return self._floor.level + self.options.floor_margin > self._peak.level - NOISY_RANGE
+
     def _gate(self) -> float:
         """The level in dBFS from which a block counts as voice."""
         over_noise = self._floor.level + self.options.floor_margin
@@ -173,6 +178,8 @@ class SpeechSegmenter:
         self._unlikely = 0 if likely else self._unlikely + 1
         if likely and loud:
             self._note_voice(window)
+        elif loud and not self._noisy:
+            self._last_voiced = self._end_of_sound(window)  # a voice too soft for the model has not ended yet
         quiet = (window.end - self._last_voiced) / RATE
         if self._state is _State.FADING and self._voice_is_back(window):
             self._state = _State.SPEAKING
@@ -191,17 +198,21 @@ class SpeechSegmenter:
         return window.probability >= self.options.doubt and self._unlikely == 0 and self._last_voiced > window.index
 
     def _is_over(self, quiet: float) -> bool:
-        """The model has had two windows of none; more of them where the level does not tell."""
+        """Both say so; or the model alone, sooner where the level does not tell."""
+        if quiet >= self.options.silence and self._unlikely >= 2:
+            return True
         windows = round(self.options.silence * RATE / WINDOW)
-        return self._unlikely >= 2 and (quiet >= self.options.silence or self._unlikely >= windows - 1)
+        return self._unlikely >= (windows - 1 if self._noisy else 2 * windows)
 
     def _note_voice(self, window: ActivityWindow) -> None:
-        loud = [start for start, is_loud in self._recent if is_loud and start >= window.index]
-        if loud:
-            self._last_voiced = loud[-1] + BLOCK
-            self._voiced += len(loud) * BLOCK
+        self._last_voiced = self._end_of_sound(window)
+        self._voiced += BLOCK * sum(loud for start, loud in self._recent if start >= window.index)
         for level in window.levels:
             self._peak.add(level)
+
+    def _end_of_sound(self, window: ActivityWindow) -> int:
+        """The end of the last loud block of a window that has one."""
+        return max(start for start, loud in self._recent if loud and start >= window.index) + BLOCK
 
     def _onset(self, window: ActivityWindow) -> int:
         """Where the sound that led to this window began: the model needs a window or two to be sure."""

@@ -97,12 +97,15 @@ def is_speech(no_speech: float, log_probability: float, tokens: int, *, cut: boo
     """Whether a reading is of speech, rather than what Whisper makes up for noise.
 
     `no_speech` is the probability of its no-speech token, `log_probability` the average a token, `tokens` how many the
-    text has. Neither tells alone: a single word is never likely, and a voice in a bad line may look like no speech.
-    Measured: real words, down to 5 dB of signal over noise, stay under the limits; noises, hums and tones rarely do.
+    text has, `cut` whether the decoder ran on. None tells alone: a single word is never likely, a clear sentence after
+    half a second of silence may look like no speech (0.89), and a decoder that repeats itself is sure of it.
+    Measured on 433 stretches of speech and single words, clean, over the phone and down to 5 dB over noise: all are
+    kept, and of 88 noises, hums, tones and thumps 12 get a text (with OpenAI's own rule 24, and two words are lost).
     """
-    if cut and no_speech > 0.85:
-        return False
-    return 2.0 * no_speech - log_probability <= 3.0
+    if log_probability > -0.8:
+        return not (cut and no_speech > 0.8)
+    doubt = 2.0 * no_speech - log_probability
+    return doubt <= (2.75 if tokens < 4 else 2.4) and not (cut and no_speech > 0.7)
 
 
 def _rate(language: str | None) -> float:
@@ -120,10 +123,11 @@ def _ran_on(kept: Sequence[int], tokens: Sequence[int], most: float) -> bool:
 
 
 def _spun(tokens: Sequence[int], most: float) -> tuple[int, ...]:
-    """One turn of a segment that says one thing over and over, faster than anyone can; () for any other segment."""
+    """A segment that ends by saying one thing over and over, faster than anyone can, up to its first turn; else ()."""
     if len(tokens) <= most:
         return ()
-    for period in range(1, len(tokens) // 2 + 1):
-        if all(tokens[i] == tokens[i - period] for i in range(period, len(tokens))):
-            return tuple(tokens[:period])
+    for begin in range(len(tokens) // 3 + 1):
+        for period in range(1, (len(tokens) - begin) // 3 + 1):
+            if all(tokens[i] == tokens[i - period] for i in range(begin + period, len(tokens))):
+                return tuple(tokens[: begin + period])
     return ()

@@ -75,6 +75,10 @@ def test_a_word_spun_over_and_over_is_said_once() -> None:
     assert reading == Reading((7, 8), cut=True, finished=True)
 
 
+def test_a_word_spun_at_the_end_is_said_once() -> None:
+    assert read(0, [6, 7, *[8, 9] * 12], seconds=2.0, broken_off=True).tokens == (6, 7, 8, 9)
+
+
 def test_no_no_no_is_what_it_is() -> None:
     assert read(0, [7, 7, 7, 7], 1.2, seconds=1.2).tokens == (7, 7, 7, 7)
 
@@ -120,7 +124,8 @@ def test_loops_are_told_from_speech() -> None:
 def test_speech_is_told_from_what_is_made_up_for_noise() -> None:
     assert is_speech(0.05, -0.4, 9, cut=False)
     assert is_speech(0.6, -1.2, 1, cut=False)
-    assert is_speech(0.78, -0.55, 8, cut=False)
+    assert is_speech(0.89, -0.6, 8, cut=False)
+    assert is_speech(0.77, -0.33, 10, cut=True)
     assert not is_speech(0.9, -1.7, 1, cut=False)
     assert not is_speech(0.7, -1.8, 9, cut=False)
-    assert not is_speech(0.8, -0.6, 3, cut=True)
+    assert not is_speech(0.85, -0.6, 3, cut=True)
