@@ -51,8 +51,8 @@ class UtteranceRecogniser:
     """Recognises one turn. Give it the audio as it comes and ask for the text so far.
 
     `language`: None to detect it, once, when there is audio enough; afterwards `language` says which, for the next
-    turn. `hint` may be changed between requests. `slot`: a name of this session's own; of several waiting requests only the newest is run. Not safe for several
-    threads; several requests at a time are.
+    turn. `hint` may be changed between requests. `slot`: a name of this session's own; of several waiting requests
+    only the newest is run. Not safe for several threads; several requests at a time are.
     """
 
     def __init__(
