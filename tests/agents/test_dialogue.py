@@ -22,7 +22,6 @@ from media.worker import WorkerFull
 from tests.agents.llm.models import ScriptedModel
 from tests.virtual_time import run_virtual
 
-
 FOUR = Outcome("four guests")
 
 
