@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -73,6 +74,7 @@ class OpenAiCompatibleChat:
             self._options["temperature"] = temperature
         self._secrets = [secret for secret in (api_key, *(headers or {}).values()) if secret]
         self._usage_supported = True
+        _rehearse()
         self._client = openai.AsyncOpenAI(
             api_key=api_key or "none",
             base_url=base_url,
@@ -233,6 +235,31 @@ class OpenAiCompatibleChat:
 
     def _error(self, reason: str, *, retryable: bool) -> ChatError:
         return ChatError(f"{self._model}: the endpoint {reason}", retryable=retryable)
+
+
+@functools.cache
+def _rehearse() -> None:
+    """Let the client build its types now: at its first request that takes it half a second."""
+
+    def canned(request: httpx2.Request) -> httpx2.Response:
+        body = {"id": "r", "object": "chat.completion.chunk", "created": 0, "model": "r"}
+        choices = [{"index": 0, "delta": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}]
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        event = f"data: {json.dumps({**body, 'choices': choices, 'usage': usage})}\n\ndata: [DONE]\n\n"
+        return httpx2.Response(200, text=event, headers={"content-type": "text/event-stream"})
+
+    transport = httpx2.MockTransport(canned)
+    message = Message("assistant", "", (ToolCall("r", "r", "{}"),))
+    with openai.OpenAI(api_key="none", base_url="http://r", http_client=httpx2.Client(transport=transport)) as client:
+        create: Any = client.chat.completions.create
+        for _ in create(
+            model="r",
+            messages=[_message(message)],
+            tools=[_tool(ToolSpec("r", "r"))],
+            stream=True,
+            stream_options={"include_usage": True},
+        ):
+            pass
 
 
 def _gather(calls: dict[int, dict[str, str]], part: Any) -> None:
