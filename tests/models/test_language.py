@@ -158,7 +158,7 @@ async def test_the_judge_tells_finished_turns_from_unfinished_ones(runtime: Llam
     unfinished = [await judge.probability(turn, deadline=0) for turn in UNFINISHED]
     above = np.array(finished)[:, None] > np.array(unfinished)[None, :]
     assert above.mean() >= 0.99
-    assert np.mean(np.array(finished) >= LIKELY_COMPLETE) >= 0.93
+    assert np.mean(np.array(finished) >= LIKELY_COMPLETE) >= 0.9
     assert np.mean(np.array(unfinished) >= LIKELY_COMPLETE) <= 0.03
     assert np.mean(np.array(finished) < SURELY_INCOMPLETE) == 0
     assert np.mean(np.array(unfinished) < SURELY_INCOMPLETE) >= 0.8
