@@ -158,8 +158,8 @@ class JitterBuffer:
         else:
             self._waiting[timestamp] = packet
 
-    def pop(self, now: float) -> list[Step]:
-        """What can be decoded now, in order."""
+    def pop(self, now: float, *, give_up: bool = True) -> list[Step]:
+        """What can be decoded now, in order; without `give_up`, missing packets are waited for whatever the time."""
         steps: list[Step] = []
         while self._next is not None:
             packet = self._waiting.pop(self._next, None)
@@ -170,7 +170,7 @@ class JitterBuffer:
                 steps.append(Play(packet))
                 continue
             deadline = self.next_deadline()
-            if deadline is None or now < deadline:
+            if not give_up or deadline is None or now < deadline:
                 break
             step = self._fill(self._next)
             self._next = self._advance(self._next, step.duration)

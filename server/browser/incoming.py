@@ -15,6 +15,8 @@ from media.audio.opus import CLOCK_RATE, OpusDecoder, OpusError, packet_duration
 
 _CONCEALED_FOR: Final = CLOCK_RATE // 5
 """Longer losses are heard as silence: a decoder that invents sound for longer misleads whoever listens."""
+_TURN: Final = 0.01
+_TURNS: Final = 0.05
 
 
 class IncomingAudio:
@@ -39,6 +41,7 @@ class IncomingAudio:
         self._buffer = JitterBuffer()
         self._decoder = OpusDecoder(SPEECH_RATE)
         self._filled = 0
+        self._overdue_since: float | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -63,7 +66,7 @@ class IncomingAudio:
             self.malformed += 1
             return
         self._buffer.add(AudioPacket(sequence, timestamp, duration, payload), self._clock())
-        self._drain()
+        self._drain(give_up=False)
 
     def close(self) -> None:
         """Nothing more is heard."""
@@ -71,20 +74,38 @@ class IncomingAudio:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _drain(self) -> None:
+    def _drain(self, *, give_up: bool) -> None:
         now = self._clock()
         try:
-            for step in self._buffer.pop(now):
+            for step in self._buffer.pop(now, give_up=give_up):
                 self._hear(self._sound(step))
         except Exception as error:  # noqa: BLE001 - raised into the transport it would end it without a word
             self.close()
             self._failed(error)
             return
+        self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        """Give the next packet up at its deadline. One that is overdue may only wait its turn in a busy loop."""
         if self._timer is not None:
             self._timer.cancel()
         deadline = self._buffer.next_deadline()
-        if deadline is not None and not self._closed:
-            self._timer = self._loop.call_later(max(0.001, deadline - now), self._drain)
+        if deadline is None or self._closed:
+            return
+        if deadline > now:
+            self._overdue_since = None
+            delay = deadline - now
+        else:
+            self._overdue_since = self._overdue_since or now
+            delay = _TURN if now - self._overdue_since < _TURNS else 0.0
+        self._timer = self._loop.call_later(delay, self._due)
+
+    def _due(self) -> None:
+        now, deadline = self._clock(), self._buffer.next_deadline()
+        if self._overdue_since is None and deadline is not None and now - deadline > _TURN:
+            self._arm(now)  # the loop was held up: what came meanwhile is still to be read
+        else:
+            self._drain(give_up=True)
 
     def _sound(self, step: Step) -> Samples:
         duration = step.packet.duration if isinstance(step, Play) else step.duration
