@@ -36,7 +36,7 @@ class Figures:
     def line(self, name: str, threads: int) -> str:
         """One row of the table."""
         ordered = sorted(self.first)
-        p50, p95 = statistics.median(ordered), ordered[int(0.95 * (len(ordered) - 1))]
+        p50, p95 = statistics.median(ordered), ordered[round(0.95 * (len(ordered) - 1))]
         memory = psutil.Process().memory_info().rss / 2**20
         return (
             f"{name:20} {threads:7} {1000 * p50:9.0f} {1000 * p95:9.0f} "
