@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
+from pydantic import SecretStr
 
 from agents.conversation.actions import Phrase
 from agents.conversation.policy import PolicyError, TurnPolicy
@@ -28,8 +28,6 @@ from server.settings import Settings
 
 INDEXING_SECONDS = 120.0
 """Within which an agent's knowledge is indexed; anything a caller waits for goes first."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,8 @@ class AgentLoader:
         if not base_url:
             return EmbeddedChat(self._llama), True
         names = [own.model or llm.model, own.fallback_model or llm.fallback_model]
-        key = own.api_key or llm.api_key
+        # The server's key belongs to the server's endpoint: an agent's own endpoint never sees it.
+        key = own.api_key or (SecretStr("") if own.base_url else llm.api_key)
         models = [
             OpenAiCompatibleChat(
                 base_url,

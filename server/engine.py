@@ -42,8 +42,9 @@ class Engine:
         self._records = Records(database, metrics)
         self._speech = ModelWorker("speech-synthesis")
         self._services: Services | None = None
-        self._recogniser: WhisperRecogniser | None = None
+        self.recogniser: WhisperRecogniser | None = None
         self._turn_detector: SmartTurn | None = None
+        self._judge: PunctuationJudge | None = None
         self._llama: LlamaRuntime | None = None
         self._embedder = LocalEmbedder()
         self._voices: VoiceRegistry | None = None
@@ -60,12 +61,13 @@ class Engine:
             detector = group.create_task(asyncio.to_thread(_open_turn_detector))
             llama = group.create_task(asyncio.to_thread(self._open_llama))
             group.create_task(asyncio.to_thread(self._open_voices))
-        self._recogniser, self._turn_detector, self._llama = recogniser.result(), detector.result(), llama.result()
+        self.recogniser, self._turn_detector, self._llama = recogniser.result(), detector.result(), llama.result()
+        self._judge = PunctuationJudge(self._llama)
         self._services = Services(
             activity=activity.result(),
-            recogniser=self._recogniser,
+            recogniser=self.recogniser,
             turn_detector=self._turn_detector,
-            completion=PunctuationJudge(self._llama),
+            completion=self._judge,
         )
         assert self._voices is not None  # noqa: S101 - opened above
         loader = AgentLoader(self._settings, voices=self._voices, llama=self._llama, embedder=self._embedder)
@@ -101,11 +103,13 @@ class Engine:
 
     def worker_stats(self) -> Mapping[str, WorkerStats]:
         """The totals of each model worker."""
-        workers = [self._speech]
-        if self._recogniser is not None:
-            workers.append(self._recogniser.worker)
+        workers = [self._speech, self._embedder.worker]
+        if self.recogniser is not None:
+            workers.append(self.recogniser.worker)
         if self._turn_detector is not None:
             workers.append(self._turn_detector.worker)
+        if self._llama is not None:
+            workers.extend(self._llama.workers)
         return {worker.name: worker.stats for worker in workers}
 
     @property
@@ -158,6 +162,8 @@ class Engine:
     async def _prepare(self) -> None:
         """Speak the agents' phrases ahead and let the models run once, so that the first caller does not wait."""
         await self._embedder.warm_up()
+        if self._judge is not None:
+            await self._judge.warm_up()
         for agent in self.agents.values():
             await agent.prepare()
 
@@ -192,7 +198,7 @@ class Engine:
     def _close_models(self) -> None:
         self._speech.close()
         self._embedder.close()
-        for part in (self._voices, self._recogniser, self._turn_detector, self._llama):
+        for part in (self._voices, self.recogniser, self._turn_detector, self._llama):
             if part is not None:
                 part.close()
 

@@ -119,6 +119,7 @@ class Session:
         try:
             self._link.start(self._speaker.playout)
             self._dispatch(ev.CallStarted())
+            self._spawn(self._dialogue.warm_up())  # while the greeting is spoken
             await self._ended.wait()
             reason = self._end_reason
         finally:

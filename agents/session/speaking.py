@@ -218,7 +218,8 @@ class Speaker:
                 answer.end_call = f"transfer to {target}"
             case SendDigits(digits):
                 self._link.send_digits(digits)
-            case Done(usage):
+            case Done(usage, source=source):
+                answer.record.model = source
                 if usage is not None:
                     answer.record.prompt_tokens = usage.prompt_tokens
                     answer.record.completion_tokens = usage.completion_tokens

@@ -1,0 +1,148 @@
+"""Whole conversations with the real models: recordings in, and what the agent says read back by the recogniser."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media.audio.frames import SPEECH_RATE, Samples
+from media.audio.wav import read_wav
+from server.database import Database
+from server.database.tables import Call, Turn
+from server.engine import Engine
+from server.metrics import Metrics
+from server.recording import RecordingLink
+from server.settings import Settings
+from server.settings.model import LlmSettings
+from tests.bench.word_errors import SPEECH, with_noise, word_errors
+from tests.peers.chat_endpoint import ChatEndpoint, Events, chunk, says, streams
+
+pytestmark = [pytest.mark.models, pytest.mark.slow]
+
+
+@asynccontextmanager
+async def engine_with(folder: Path, llm: LlmSettings | None = None) -> AsyncIterator[tuple[Engine, Database]]:
+    """A running engine with the demo agent."""
+    settings = Settings(data_dir=folder, llm=llm or LlmSettings())
+    folder.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_url)
+    database.migrate()
+    engine = Engine(settings, database, Metrics())
+    try:
+        await engine.start()
+        yield engine, database
+    finally:
+        await engine.close()
+        database.close()
+
+
+async def hold(engine: Engine, said: Sequence[Samples]) -> tuple[RecordingLink, list[tuple[str, dict[str, object]]]]:
+    """Hold one call with the demo agent; returns the link and what it was told."""
+    events: list[tuple[str, dict[str, object]]] = []
+    link = RecordingLink(said, show=lambda event, data: events.append((event, data)))
+    session = engine.open_session("demo", link, call_id="CAtest", peer="", channel="recording")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(session.run())
+        group.create_task(link.play(session))
+    return link, events
+
+
+def clip(name: str) -> Samples:
+    return read_wav(SPEECH / name, rate=SPEECH_RATE).samples
+
+
+async def read_back(engine: Engine, samples: Samples) -> str:
+    """What the recogniser hears in the agent's track, answer by answer."""
+    recogniser = engine.recogniser
+    assert recogniser is not None
+    loud = np.flatnonzero(np.abs(samples) > 0.01)
+    pieces, begin = [], int(loud[0])
+    for before, after in pairwise(loud):
+        if after - before > SPEECH_RATE:  # a second of silence: the caller's turn
+            pieces.append((begin, int(before)))
+            begin = int(after)
+    pieces.append((begin, int(loud[-1])))
+    texts = [
+        await recogniser.transcribe(samples[max(0, start - 1600) : end + 1600], deadline=0.0, language="en")
+        for start, end in pieces
+    ]
+    return " ".join(text.text for text in texts)
+
+
+async def test_the_demo_agent_holds_a_conversation_and_its_voice_can_be_understood(tmp_path: Path) -> None:
+    async with engine_with(tmp_path) as (engine, database):
+        said = [clip(name) for name in ("open_hours.wav", "hesitation.wav", "thanks.wav")]
+        link, events = await hold(engine, said)
+        heard = [str(data["text"]) for event, data in events if event == "transcript" and data["final"]]
+        assert len(heard) == 3
+        assert "close" in heard[0]
+        assert "book a table" in heard[1]
+        answers = [str(data["text"]) for event, data in events if event == "answer"]
+        assert "ten" in answers[1]  # after the greeting: when they close
+        assert len(answers) == 4
+        spoken = " ".join(answers)
+        back = await read_back(engine, np.concatenate(link.agent_track))
+        wrong, count = word_errors(spoken, back)
+        assert wrong / count < 0.15
+    database = Database(Settings(data_dir=tmp_path).database_url)
+    try:
+        kept = database.run_here(lambda session: [turn.transcript for turn in session.query(Turn) if turn.transcript])
+        ended = database.run_here(lambda session: [call.end_reason for call in session.query(Call)])
+    finally:
+        database.close()
+    assert kept == heard
+    assert ended == ["recordings played"]
+
+
+async def test_silence_noise_and_tones_are_no_turns(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    seconds = np.arange(3 * SPEECH_RATE) / SPEECH_RATE
+    music = sum(0.08 * np.sin(2 * np.pi * tone * seconds) for tone in (220.0, 277.2, 329.6))
+    said = [
+        np.zeros(2 * SPEECH_RATE, np.float32),
+        rng.normal(0, 0.03, 3 * SPEECH_RATE).astype(np.float32),
+        np.asarray(music, np.float32),
+    ]
+    async with engine_with(tmp_path) as (engine, _):
+        _link, events = await hold(engine, said)
+    assert not [data for event, data in events if event == "transcript" and data["final"]]
+
+
+async def test_clipped_and_noisy_speech_is_still_answered(tmp_path: Path) -> None:
+    clipped = np.clip(clip("open_hours.wav") * 8.0, -1.0, 1.0).astype(np.float32)
+    noisy = with_noise(clip("vegetarian.wav"))
+    async with engine_with(tmp_path) as (engine, _):
+        _link, events = await hold(engine, [clipped, noisy])
+    heard = [str(data["text"]).lower() for event, data in events if event == "transcript" and data["final"]]
+    assert any("close" in text for text in heard)
+    assert any("vegetarian" in text for text in heard)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [streams(), streams("data: {not json\n\n", "data: [DONE]\n\n"), streams(chunk({"content": "We close at"}))],
+    ids=["nothing", "garbage", "half an answer"],
+)
+async def test_an_endpoint_that_brings_no_answer_is_apologised_for(
+    tmp_path: Path, answer: Callable[[], Events]
+) -> None:
+    async with ChatEndpoint(answer) as endpoint:
+        llm = LlmSettings(base_url=endpoint.url, model="test")
+        async with engine_with(tmp_path, llm) as (engine, _):
+            _link, events = await hold(engine, [clip("open_hours.wav")])
+    said = [str(data["text"]) for event, data in events if event == "answer"]
+    assert any("sorry" in text.lower() for text in said)
+
+
+async def test_an_endpoint_answers_over_the_wire(tmp_path: Path) -> None:
+    async with ChatEndpoint(says("We ", "close ", "at ", "ten ", "tonight.")) as endpoint:
+        llm = LlmSettings(base_url=endpoint.url, model="test")
+        async with engine_with(tmp_path, llm) as (engine, _):
+            _link, events = await hold(engine, [clip("open_hours.wav")])
+    assert [str(data["text"]) for event, data in events if event == "answer"][1] == "We close at ten tonight."
