@@ -53,7 +53,7 @@ class LogMel:
             return np.zeros((0, BANDS), np.float32)
         frames = np.lib.stride_tricks.sliding_window_view(sound, _WINDOW_LENGTH)[: count * HOP : HOP]
         power = np.abs(np.fft.rfft(frames * _WINDOW, _FFT)).astype(np.float32) ** 2
-        mel = np.log(power @ _FILTERS.T + _QUIET)
+        mel = np.log(np.einsum("tf,bf->tb", power, _FILTERS) + _QUIET)  # BLAS would wake threads that spin
         return np.asarray((mel - self._levels(mel.mean(1))[:, None]) / _SPREAD, np.float32)
 
     def finish(self) -> npt.NDArray[np.float32]:

@@ -33,7 +33,7 @@ class HeadMotion:
             [face.yaw, face.pitch, face.roll, face.shift_x, face.shift_y, face.zoom, face.brows, face.breath],
             np.float32,
         )
-        return (pose @ self._bases).reshape(self.grid.rows, self.grid.columns, 2)
+        return np.asarray(np.einsum("k,kn->n", pose, self._bases).reshape(self.grid.rows, self.grid.columns, 2))
 
     def _make(self, landmarks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         x, y, size = self._x, self._y, self.half_width

@@ -46,15 +46,21 @@ class Puppet:
         self._place_mouth()
         self._lay_out_jaw(pack)
 
-    def draw(self, face: FaceState) -> RgbaPicture:
-        """The face as RGBA, uint8, [512, 512, 4], opaque."""
-        layer = self._layer.copy()
+    def draw(self, face: FaceState, *, layer: RgbaPicture | None = None) -> RgbaPicture:
+        """The face as RGBA, uint8, [512, 512, 4], opaque.
+
+        `layer`: another picture of the portrait (a network has repainted the mouth), which is moved instead; its own
+        mouth is then left as it is, and it may be written to.
+        """
+        repainted = layer is not None
+        layer = self._layer.copy() if layer is None else layer
         self._eyes.draw(layer, face)
         head = self._head.displacement(face)
         come = self._head.grid.gentle_inverse(head)
         where = self._head.grid.enlarge(np.negative(come))
         frame = np.asarray(cv2.remap(layer, where, None, _RELATIVE, borderMode=cv2.BORDER_REPLICATE))  # type: ignore[call-overload]
-        self._draw_mouth(frame, face, head, come)
+        if not repainted:
+            self._draw_mouth(frame, face, head, come)
         return frame
 
     # ---- prepared once
@@ -138,7 +144,8 @@ class Puppet:
 
     def _warped(self, bases: Array, weights: npt.NDArray[np.float32], points: Field) -> RgbaPicture:
         grid = self._grid
-        field = (weights @ bases).reshape(grid.rows, grid.columns, 2)
+        # not a matrix product: OpenBLAS would wake threads for it that spin in other sessions' way
+        field = np.einsum("k,kn->n", weights, bases).reshape(grid.rows, grid.columns, 2)
         come = grid.inverse(field, 3)
         away = points - grid.sample(come, points) - grid.points
         where = grid.enlarge(away) + self._pixels
