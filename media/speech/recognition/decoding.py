@@ -37,11 +37,13 @@ class Segment:
 class Reading:
     """What was read of a decoder's output.
 
-    `tokens`: the text tokens that belong to the speech. `cut`: the decoder ran on and was cut. `finished`: it
-    came to an end of its own, or was cut; if neither, it ran out of tokens in the middle of the speech.
+    `tokens`: the text tokens that belong to the speech. `end`: the second up to which they reach. `cut`: the decoder
+    ran on and was cut. `finished`: it came to an end of its own, or was cut; if neither, it ran out of tokens in the
+    middle of the speech.
     """
 
     tokens: tuple[int, ...]
+    end: float
     cut: bool
     finished: bool
 
@@ -74,23 +76,30 @@ def read_segments(segments: Sequence[Segment], seconds: float, language: str | N
     """Keep what can have been said in `seconds` of audio; `broken_off`: the decoder used all tokens it was allowed."""
     rate = _rate(language)
     kept: list[int] = []
+    heard = 0.0
     for number, segment in enumerate(segments):
         end = seconds if segment.end is None else min(segment.end, seconds)
         room = max(0.0, end - segment.start) + _GRACE
         if kept and (segment.start >= seconds - 0.1 or _ran_on(kept, segment.tokens, room * rate)):
-            return Reading(tuple(kept), cut=True, finished=True)
+            return Reading(tuple(kept), heard, cut=True, finished=True)
         if once := _spun(segment.tokens, room * rate):
-            return Reading((*kept, *once), cut=True, finished=True)
+            return Reading((*kept, *once), seconds, cut=True, finished=True)
         kept.extend(segment.tokens)
+        heard = end
         if segment.end is not None and segment.end >= seconds:
-            return Reading(tuple(kept), cut=number + 1 < len(segments), finished=True)
-    return Reading(tuple(kept), cut=False, finished=not broken_off)
+            return Reading(tuple(kept), seconds, cut=number + 1 < len(segments), finished=True)
+    return Reading(tuple(kept), heard, cut=False, finished=not broken_off)
 
 
-def is_loop(text: str) -> bool:
-    """Whether a text repeats itself as only a decoder that lost its way does (compression ratio above 2.4)."""
+def is_loop(text: str, tokens: int, seconds: float, language: str | None) -> bool:
+    """Whether a text repeats itself as only a decoder that lost its way does.
+
+    That is with a compression ratio above 2.4, and faster than people speak: someone may well repeat themselves.
+    """
     data = text.encode()
-    return len(data) > 40 and len(data) / len(zlib.compress(data)) > 2.4
+    if len(data) <= 40 or len(data) / len(zlib.compress(data)) <= 2.4:
+        return False
+    return tokens > 0.8 * _rate(language) * seconds
 
 
 def is_speech(no_speech: float, log_probability: float, tokens: int, *, cut: bool) -> bool:

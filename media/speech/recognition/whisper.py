@@ -20,6 +20,7 @@ from media.speech.log_mel import HOP, log_mel
 from media.speech.protocols import RecognisedWord, Transcript
 from media.speech.recognition import decoding
 from media.speech.recognition.errors import LanguageNotSupported, RecogniserFilesError
+from media.speech.recognition.unheard import unheard
 from media.speech.recognition.words import place_words
 from media.worker import ModelWorker
 
@@ -29,6 +30,7 @@ SHORTEST = SPEECH_RATE // 10
 """Less audio than this holds no word."""
 SILENCE_PEAK = 0.001
 """Audio that never gets louder than this (-60 dBFS) is not worth a decoder."""
+_MOST_PASSES = 3
 _MAX_LENGTH = 448  # of prompt and text in Whisper's decoder
 HINT_DOUBT = -1.0
 """With a hint, what is less likely than this (mean log probability a token) is heard again without it."""
@@ -100,8 +102,21 @@ class WhisperRecogniser:
         """The same, here and now: blocks the thread."""
         self._check(language)
         samples = samples[-LONGEST:]
-        if len(samples) < SHORTEST or np.abs(samples).max() < SILENCE_PEAK:
-            return Transcript("", language or "", 1.0, 0.0)
+        whole, begin = Transcript("", language or "", 1.0, 0.0), 0
+        for _ in range(_MOST_PASSES):
+            rest = samples[begin:]
+            if len(rest) < SHORTEST or np.abs(rest).max() < SILENCE_PEAK:
+                break
+            part, end = self._hear(rest, whole.language or None, "" if whole.text else hint, word_times=word_times)
+            whole = _appended(whole, part, begin)
+            missed = unheard(rest, end) if part.text else None
+            if missed is None:
+                break
+            begin += missed
+        return whole
+
+    def _hear(self, samples: Samples, language: str | None, hint: str, *, word_times: bool) -> tuple[Transcript, float]:
+        """One pass of the decoder: what it heard, and the second up to which."""
         encoded = self._encode(samples, self.options.padding)
         language = language or self._detect(encoded)
         tokenizer = self._tokenizer(language)
@@ -113,14 +128,14 @@ class WhisperRecogniser:
             heard = self._decode(encoded, tokenizer, samples, hint)
         elif hint:
             heard = replace(heard, no_speech=0.0)
-        if decoding.is_loop(heard.text):
+        if heard.is_loop:
             # A decoder that loops within a segment has lost its way in the short window: let it see thirty seconds.
             encoded = self._encode(samples, (LONGEST - len(samples)) / SPEECH_RATE)
             heard = self._decode(encoded, tokenizer, samples, hint)
-        if not heard.is_speech or decoding.is_loop(heard.text):
-            return Transcript("", language, heard.no_speech, heard.log_probability)
+        if not heard.is_speech or heard.is_loop:
+            return Transcript("", language, heard.no_speech, heard.log_probability), heard.reading.end
         words = self._place(encoded, tokenizer, heard.tokens, samples) if word_times else ()
-        return Transcript(heard.text, language, heard.no_speech, heard.log_probability, words)
+        return Transcript(heard.text, language, heard.no_speech, heard.log_probability, words), heard.reading.end
 
     def close(self) -> None:
         """Stop the worker; requests that wait fail with `WorkerClosed`."""
@@ -176,7 +191,8 @@ class WhisperRecogniser:
         broken_off = len(tokens) >= budget
         reading = decoding.read_segments(segments, seconds, tokenizer.language_code, broken_off=broken_off)
         text = tokenizer.decode(list(reading.tokens)).strip()
-        return _Heard(reading, text, float(result.no_speech_prob), min(0.0, float(result.scores[0])))
+        is_loop = decoding.is_loop(text, len(reading.tokens), seconds, tokenizer.language_code)
+        return _Heard(reading, text, is_loop, float(result.no_speech_prob), min(0.0, float(result.scores[0])))
 
     def _place(
         self, encoded: Any, tokenizer: Tokenizer, tokens: Sequence[int], samples: Samples
@@ -199,6 +215,7 @@ class WhisperRecogniser:
 class _Heard:
     reading: decoding.Reading
     text: str
+    is_loop: bool
     no_speech: float
     log_probability: float
 
@@ -209,6 +226,21 @@ class _Heard:
     @property
     def is_speech(self) -> bool:
         return decoding.is_speech(self.no_speech, self.log_probability, len(self.tokens), cut=self.reading.cut)
+
+
+def _appended(whole: Transcript, part: Transcript, begin: int) -> Transcript:
+    """A transcript and what was heard after it, from sample `begin` on."""
+    if not whole.text or not part.text:
+        return part if not whole.text else whole
+    offset = begin / SPEECH_RATE
+    words = tuple(replace(word, start=word.start + offset, end=word.end + offset) for word in part.words)
+    return Transcript(
+        f"{whole.text} {part.text}",
+        whole.language,
+        max(whole.no_speech_probability, part.no_speech_probability),
+        min(whole.average_log_probability, part.average_log_probability),
+        whole.words + words,
+    )
 
 
 def _load(folder: Path, options: WhisperOptions) -> tuple[Any, tokenizers.Tokenizer]:

@@ -39,12 +39,12 @@ def test_segments_lie_between_stamps() -> None:
 
 
 def test_plain_speech_is_kept_whole() -> None:
-    assert read(0, ORDER, 1.4, 1.8, [20, 21, 22], 2.5, seconds=2.6) == Reading((*ORDER, 20, 21, 22), False, True)
+    assert read(0, ORDER, 1.4, 1.8, [20, 21, 22], 2.5, seconds=2.6) == Reading((*ORDER, 20, 21, 22), 2.5, False, True)
 
 
 def test_what_begins_after_the_speech_was_never_said() -> None:
     reading = read(0, ORDER, 2.56, 2.56, [1, 2, 3, 4], 3.56, seconds=2.57)
-    assert reading == Reading(tuple(ORDER), cut=True, finished=True)
+    assert reading == Reading(tuple(ORDER), 2.56, cut=True, finished=True)
 
 
 def test_an_end_stamp_past_the_speech_ends_it() -> None:
@@ -72,7 +72,7 @@ def test_more_tokens_than_anyone_can_say_are_dropped() -> None:
 
 def test_a_word_spun_over_and_over_is_said_once() -> None:
     reading = read(0, [7, 8] * 9, seconds=0.9, broken_off=True)
-    assert reading == Reading((7, 8), cut=True, finished=True)
+    assert reading == Reading((7, 8), 0.9, cut=True, finished=True)
 
 
 def test_a_word_spun_at_the_end_is_said_once() -> None:
@@ -89,7 +89,7 @@ def test_a_decoder_that_ran_out_of_tokens_is_not_finished() -> None:
 
 
 def test_nothing_is_read_of_nothing() -> None:
-    assert read(seconds=1.0) == Reading((), False, True)
+    assert read(seconds=1.0) == Reading((), 0.0, False, True)
 
 
 def test_other_languages_may_use_more_tokens() -> None:
@@ -108,6 +108,7 @@ def test_what_is_kept_is_a_beginning_of_what_was_written(tokens: list[int], seco
     reading = read_segments(split_segments(tokens, STAMP, EOT), seconds, "en", broken_off=broken_off)
     assert reading.tokens == text[: len(reading.tokens)]
     assert not text or reading.tokens
+    assert 0 <= reading.end <= seconds
 
 
 def test_a_budget_grows_with_the_speech() -> None:
@@ -116,9 +117,10 @@ def test_a_budget_grows_with_the_speech() -> None:
 
 
 def test_loops_are_told_from_speech() -> None:
-    assert is_loop("I'm going to go. " * 8)
-    assert not is_loop("Could I book a table for two people tomorrow evening, by the window if you have one?")
-    assert not is_loop("No, no, no, no!")
+    assert is_loop("I'm going to go. " * 8, 48, 6.0, "en")
+    assert not is_loop("I said the blue one, please. " * 8, 64, 20.0, "en")
+    assert not is_loop("Could I book a table for two people tomorrow evening, by the window if any?", 18, 3.0, "en")
+    assert not is_loop("No, no, no, no!", 8, 1.2, "en")
 
 
 def test_speech_is_told_from_what_is_made_up_for_noise() -> None:
