@@ -59,6 +59,36 @@ def test_a_backchannel_lets_the_agent_go_on(text: str) -> None:
     script.expect(State.SPEAKING)
 
 
+def test_a_backchannel_that_was_understood_before_it_ended_needs_no_second_look() -> None:
+    script = speaking()
+    script.recognition_takes = 0.01
+    script.hear = lambda begins, until: "Uh-huh."
+    script.says("Uh-huh.", 14.2, 14.55)  # asked at 14.55 while silence is not hinted at before 14.62
+    script.run(14.6)
+    assert len(script.all(act.Recognise)) == 1
+    script.run(15.2)
+    assert script.discarded == ["backchannel"]
+    assert script.times(act.ResumePlayout)[0] < 14.8
+
+
+def test_a_detector_that_skips_an_announcement_does_no_harm() -> None:
+    script = speaking()
+    script.feed(ev.SpeechHinted(13.95))
+    assert script.feed(ev.SpeechHinted(13.98)) == []
+    assert kinds(script.feed(ev.SpeechStopped(13.99))) == [act.ResumePlayout]
+    assert kinds(script.feed(ev.SpeechStarted(14.0))) == [act.PausePlayout, act.OpenTurn]
+
+
+def test_noise_that_is_spoken_over_may_rise_and_fall() -> None:
+    script = speaking()
+    script.says("", 14.2, 17.0)
+    script.line((15.57, ev.SilenceHinted(15.5)), (15.6, ev.SpeechHinted(15.58)))
+    script.run(16.5)
+    assert script.conversation.floor.deaf
+    script.expect(State.SPEAKING)
+    assert len(script.all(act.PausePlayout)) == 1
+
+
 def test_a_cough_lets_the_agent_go_on() -> None:
     script = speaking()
     script.says("", 14.2, 14.5)

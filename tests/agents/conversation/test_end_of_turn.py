@@ -186,6 +186,17 @@ def test_the_recognition_time_out_does_not_cut_a_long_silence_short_once_the_wor
     assert confirmed_at(script.run(20.0)) == pytest.approx(4.0)
 
 
+def test_the_recognition_time_out_waits_for_a_hint_to_be_settled() -> None:
+    script = asked()
+    script.recognition_takes = None
+    script.hear = lambda begins, until: None
+    script.line((15.07, ev.SpeechHinted(15.0)), (15.14, ev.SilenceHinted(15.02)))
+    script.run(15.12)  # the time-out is at 15.1
+    script.expect(State.WEIGHING)
+    script.run(15.3)
+    assert script.discarded == ["not recognised"]
+
+
 def test_a_failed_recognition_is_asked_for_again_until_it_works() -> None:
     script = asked(partial_interval=0)
     answers = iter([None, None, QUESTION])
