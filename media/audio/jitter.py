@@ -3,6 +3,8 @@
 A listener that is a machine needs the audio in order and whole, not evenly paced. So a packet leaves at the moment
 all before it have left, without any added delay; only a missing one is waited for, as long as the network's own
 jitter says that it may still come, and is then given up: recovered from the packet that follows or concealed.
+Where nothing follows either, it is no loss but a stall, and what was said in it is still to come: that is worth
+waiting for longer, unless the sender had said by a tiny packet that it sends nothing while nobody speaks.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ _RESET_EVERY: Final = 5.0
 _AHEAD: Final = 2.0
 _DRIFT: Final = 0.001
 _HALF: Final = 1 << 31
+_PAUSE_BYTES: Final = 3
+"""A packet of so few bytes announces that the sender goes silent (discontinuous transmission)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +120,14 @@ class JitterBuffer:
     """Orders one stream's packets. Say `add` for each that comes, then `pop`, and `pop` again at `next_deadline`.
 
     What `pop` gives follows without gap or overlap. No packet is held longer than `most` seconds beyond the moment
-    at which the quickest would have come. Timestamps that leap, as where a sender begins anew, begin a new stream;
+    at which the quickest would have come; `stall` seconds may pass before anything stands in for a sender of whom
+    nothing comes at all. Timestamps that leap, as where a sender begins anew, begin a new stream;
     a sender that is far ahead of its own clock is refused, so that nobody is heard faster than real time for long.
     """
 
-    def __init__(self, *, least: float = 0.04, most: float = 0.25) -> None:
+    def __init__(self, *, least: float = 0.04, most: float = 0.25, stall: float = 1.0) -> None:
+        self._stall = stall
+        self._paused = False
         self.stats = JitterStats()
         self._lateness = Lateness(least, most)
         self._waiting: dict[int, AudioPacket] = {}  # by unwrapped timestamp
@@ -165,6 +172,7 @@ class JitterBuffer:
             packet = self._waiting.pop(self._next, None)
             if packet is not None:
                 self._frame = packet.duration
+                self._paused = len(packet.payload) <= _PAUSE_BYTES
                 self._next = self._advance(self._next, packet.duration)
                 self.stats.played += packet.duration
                 steps.append(Play(packet))
@@ -182,7 +190,10 @@ class JitterBuffer:
         """When the next packet is given up if it has not come; None before the first."""
         if self._next is None:
             return None
-        return self._lateness.base + self._next / CLOCK_RATE + self._lateness.wait
+        wait = self._lateness.wait
+        if not self._waiting and not self._paused:
+            wait = max(wait, self._stall)
+        return self._lateness.base + self._next / CLOCK_RATE + wait
 
     def _fill(self, start: int) -> Fill:
         """Stand in for the frame that begins there, or for what is missing of it."""

@@ -113,8 +113,21 @@ def test_under_loss_and_jitter_nearly_everything_is_played() -> None:
 
 
 def test_a_sender_that_says_nothing_is_filled_in_at_real_time() -> None:
-    out = run([(n * 0.02, packet(n)) for n in range(10)], JitterBuffer(), until=1.0)
+    out = run([(n * 0.02, packet(n)) for n in range(10)], JitterBuffer(stall=0.5), until=2.0)
+    assert sum(o.duration for o in out) / CLOCK_RATE == pytest.approx(2.0 - 0.5, abs=0.021)
+
+
+def test_a_sender_that_announced_its_silence_is_filled_in_without_waiting_for_more() -> None:
+    arrivals = [(n * 0.02, packet(n)) for n in range(9)] + [(0.18, AudioPacket(9, 9 * FRAME, FRAME, b"\xf8"))]
+    out = run(arrivals, JitterBuffer(), until=1.0)
     assert sum(o.duration for o in out) / CLOCK_RATE == pytest.approx(1.0 - 0.04, abs=0.021)
+
+
+def test_what_was_said_in_a_stall_is_heard_after_it() -> None:
+    buffer = JitterBuffer()
+    arrivals = [(n * 0.02 if n < 10 else max(n * 0.02, 0.9), packet(n)) for n in range(100)]
+    assert played(run(arrivals, buffer)) == list(range(100))
+    assert buffer.stats.late == 0
 
 
 def test_after_a_pause_of_the_sender_the_next_packet_is_heard_in_its_place() -> None:

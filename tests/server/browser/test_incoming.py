@@ -81,7 +81,7 @@ async def test_silence_of_the_sender_is_heard_without_another_packet() -> None:
     ear = Ear()
     ear.take(0)
     before = len(ear.voice())
-    ear.clock.now += 0.2
+    ear.clock.now += 1.2
     async with asyncio.timeout(5):
         while len(ear.voice()) == before:
             await asyncio.sleep(0.005)
