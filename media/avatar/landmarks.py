@@ -72,10 +72,7 @@ class FaceLandmarker:
 
     def detect(self, picture: Picture, *, most: int = 4) -> list[Face]:
         """Up to `most` faces, the largest first. Small ones are looked for only where no large one is found."""
-        squares = self._find(picture)
-        if not squares:
-            squares = self._find_in_tiles(picture)
-        faces = [face for square in squares if (face := self._refined(picture, square)) is not None]
+        faces = self._faces(picture, self._find(picture)) or self._faces(picture, self._find_in_tiles(picture))
         faces.sort(key=lambda face: -face.height)
         return _distinct(faces)[:most]
 
@@ -88,6 +85,9 @@ class FaceLandmarker:
         square = _square_around(face.landmarks)
         again = self._measure(picture, _Square(square.x, square.y, square.side * grow, square.angle + turn))
         return None if again is None else again.landmarks
+
+    def _faces(self, picture: Picture, squares: list[_Square]) -> list[Face]:
+        return [face for square in squares if (face := self._refined(picture, square)) is not None]
 
     def _refined(self, picture: Picture, square: _Square) -> Face | None:
         first = self._measure(picture, square)
