@@ -31,7 +31,6 @@ def begin_overlap(floor: Floor, now: float) -> None:
 def confirm_overlap(floor: Floor, at: float, now: float) -> None:
     """It is a voice: ask for its words early, and give it a limit."""
     if floor.turn is not None:
-        go_on(floor, now)
         return
     hearing.open_turn(floor, at)
     floor.deadlines.cancel(Deadline.OVERLAP)
@@ -43,9 +42,7 @@ def go_on(floor: Floor, now: float) -> None:
     """The voice over the agent is back after a gap: only what was voiced counts towards the limit."""
     turn = floor.turn
     floor.deadlines.cancel(Deadline.SPECULATE)
-    if turn is None:
-        line.expect_voice(floor, now)
-    elif floor.deadlines.get(Deadline.INTERRUPTION) is None:
+    if turn is not None and floor.deadlines.get(Deadline.INTERRUPTION) is None:
         left = floor.policy.interruption_after - (turn.voiced_until - turn.started_at)
         floor.deadlines.set(Deadline.INTERRUPTION, now + max(left, floor.policy.resume_after))
 
@@ -103,7 +100,7 @@ def on_no_words(floor: Floor, now: float) -> None:
 
 def on_interruption(floor: Floor, now: float) -> None:
     """The voice goes on: it is an interruption, unless we have listened and it is noise: we speak over that."""
-    if floor.state is not State.OVERLAP or floor.sound is Sound.QUIET:
+    if floor.state is not State.OVERLAP:
         return
     turn = floor.open_turn
     listened = turn.covered - turn.started_at
@@ -142,12 +139,10 @@ def interrupt(floor: Floor, now: float) -> None:
         floor.failures = 0
     turn.took_floor = True
     answering.silence_agent(floor)
-    floor.reprompts = 0
     floor.deadlines.cancel(Deadline.INTERRUPTION, Deadline.OVERLAP)
     if floor.sound is Sound.QUIET:
         turn_end.pause(floor, now)
         return
-    floor.sound = Sound.VOICED
     hearing.hear(floor, now)
     if turn.text:
         hearing.judge_words(floor, turn)

@@ -93,6 +93,13 @@ class Script:
     def keep_silent(self, answer_id: int) -> None:
         """Nothing ever comes of the answer."""
 
+    def break_down(self, answer_id: int) -> None:
+        """The model is broken, the voice is not: phrases are spoken, answers fail."""
+        if any(phrase.answer_id == answer_id for phrase in self.all(act.SayPhrase)):
+            self.speak(answer_id)
+        else:
+            self.schedule(self.now + 0.1, ev.AnswerFailed(answer_id, "broken"))
+
     def sound(self, answer_id: int, *events: tuple[float, ev.Event]) -> None:
         """What an answer brings, and when; it waits while the playout is paused and goes when it is dropped."""
         self._voice.setdefault(answer_id, []).extend(events)

@@ -170,7 +170,7 @@ def test_an_answer_without_a_sound_is_a_failed_one() -> None:
 
 def test_failures_in_a_row_end_in_a_goodbye() -> None:
     script = asked(answer_retries=0)
-    script.reply = phrases_only
+    script.reply = Script.break_down
     script.says("Could you try that again?", 18.0, 19.5)
     script.run(40.0)
     assert script.phrases == [Phrase.APOLOGY, Phrase.GOODBYE]
@@ -180,7 +180,7 @@ def test_failures_in_a_row_end_in_a_goodbye() -> None:
 def test_an_answer_that_was_heard_ends_the_row_of_failures() -> None:
     script = asked(answer_retries=0)
     script.reply = lambda script, answer_id: (
-        script.speak(answer_id) if len(script.all(act.PlayAnswer)) == 2 else phrases_only(script, answer_id)
+        script.speak(answer_id) if len(script.all(act.PlayAnswer)) == 2 else script.break_down(answer_id)
     )
     script.says("Could you try that again?", 18.0, 19.5)
     script.says("And tomorrow?", 24.0, 25.0)
@@ -273,11 +273,3 @@ def test_a_caller_who_interrupts_the_last_answer_keeps_the_line() -> None:
     script.run(15.0)
     assert script.ended is None
     assert script.confirmed[-1] == "Wait, one more thing."
-
-
-def phrases_only(script: Script, answer_id: int) -> None:
-    """A model that is broken and a voice that is not."""
-    if any(phrase.answer_id == answer_id for phrase in script.all(act.SayPhrase)):
-        script.speak(answer_id)
-    else:
-        script.schedule(script.now + 0.1, ev.AnswerFailed(answer_id, "broken"))

@@ -63,12 +63,11 @@ def test_a_backchannel_that_was_understood_before_it_ended_needs_no_second_look(
     script = speaking()
     script.recognition_takes = 0.01
     script.hear = lambda begins, until: "Uh-huh."
-    script.says("Uh-huh.", 14.2, 14.55)  # asked at 14.55 while silence is not hinted at before 14.62
-    script.run(14.6)
-    assert len(script.all(act.Recognise)) == 1
+    script.says("Uh-huh.", 14.2, 14.5)  # asked at 14.55, while silence is not hinted at before 14.57
     script.run(15.2)
+    assert len(script.all(act.Recognise)) == 1
     assert script.discarded == ["backchannel"]
-    assert script.times(act.ResumePlayout)[0] < 14.8
+    assert script.times(act.ResumePlayout) == [pytest.approx(14.6)]
 
 
 def test_a_detector_that_skips_an_announcement_does_no_harm() -> None:
@@ -148,6 +147,18 @@ def test_a_voice_that_goes_on_is_an_interruption_whatever_its_words(partial: str
     script.expect(State.HEARING)
 
 
+def test_a_recognition_that_fails_over_the_agent_is_asked_for_again_while_the_voice_lasts() -> None:
+    script = speaking()
+    answers = iter([None, "Wait, stop, that"])
+    script.recognition_takes = 0.05
+    script.hear = lambda begins, until: next(answers, None)
+    script.says("Wait, stop, that is not what I meant.", 14.2, 16.2)
+    script.run(14.9)
+    # Asked at 14.55, failed at 14.6, asked again 0.1 s later.
+    assert script.times(act.CutPlayout) == [pytest.approx(14.75)]
+    assert [judge.text for judge in script.all(act.JudgeWords)] == ["Wait, stop, that"]
+
+
 @pytest.mark.parametrize("recogniser", ["slow", "broken"])
 def test_a_voice_that_goes_on_interrupts_even_if_nobody_knows_its_words(recogniser: str) -> None:
     script = speaking()
@@ -194,6 +205,7 @@ def test_a_sound_whose_recognition_fails_is_judged_by_its_length_at_once(lasts: 
     script.run(17.0)
     if lasts < 0.75:
         assert script.discarded == ["not recognised"]
+        assert script.times(act.ResumePlayout) == [pytest.approx(14.2 + lasts + 0.25)]
         script.expect(State.SPEAKING)
     else:  # the words are asked for again: the caller has the floor and has said something
         assert script.confirmed == [QUESTION]
@@ -331,6 +343,65 @@ def test_an_answer_that_was_heard_is_not_given_again() -> None:
     assert script.phrases == [Phrase.NOT_UNDERSTOOD]  # the agent was cut for it: it does not fall silent
 
 
+def test_an_agent_that_was_cut_for_a_sound_without_words_does_not_fall_silent() -> None:
+    script = speaking()
+    script.recognition_takes = None
+    script.says("", 14.2, 15.15)  # shorter than what is asked for again where nobody was cut
+    script.run(15.12)
+    script.expect(State.HEARING)
+    script.recognition_takes = 0.15
+    script.run(16.5)
+    assert script.discarded == ["no words"]
+    assert script.phrases == [Phrase.NOT_UNDERSTOOD]
+
+
+def test_a_greeting_given_up_for_a_noise_is_not_answered_as_if_it_were_a_question() -> None:
+    script = Script()
+    script.sound_takes = 1.5
+    script.recognition_takes = None
+    script.feed(ev.CallStarted())
+    script.says("", 0.2, 1.3)
+    script.run(1.25)
+    script.expect(State.HEARING)
+    script.recognition_takes = 0.15
+    script.run(3.0)
+    assert script.all(act.PrepareAnswer) == []
+    assert script.phrases == [Phrase.GREETING, Phrase.NOT_UNDERSTOOD]
+
+
+def test_a_sound_that_goes_on_before_it_was_asked_for_is_asked_for_at_its_end() -> None:
+    script = speaking(overlap_recognise_after=0.8)
+    script.recognition_takes = 0.05
+    script.hear = lambda begins, until: "Uh-huh."
+    script.line(
+        (14.05, ev.SpeechHinted(14.0)),
+        (14.12, ev.SpeechStarted(14.0)),
+        (14.27, ev.SilenceHinted(14.2)),
+        (14.29, ev.SpeechHinted(14.27)),
+        (14.57, ev.SilenceHinted(14.5)),
+        (14.66, ev.SpeechStopped(14.5)),
+    )
+    script.run(15.0)
+    assert script.times(act.Recognise) == [pytest.approx(14.6)]
+    assert script.times(act.ResumePlayout) == [pytest.approx(14.65)]
+
+
+def test_a_sound_that_proves_to_be_longer_is_asked_for_again() -> None:
+    script = speaking(overlap_recognise_after=0.8)
+    script.recognition_takes = 0.3
+    answers = iter(["Uh", "Uh, no"])
+    script.hear = lambda begins, until: next(answers)
+    script.line(
+        (14.05, ev.SpeechHinted(14.0)),
+        (14.12, ev.SpeechStarted(14.0)),
+        (14.27, ev.SilenceHinted(14.2)),
+        (14.5, ev.SpeechStopped(14.4)),
+    )
+    script.run(15.5)
+    assert script.times(act.Recognise) == [pytest.approx(14.3), pytest.approx(14.5)]
+    assert script.confirmed == ["Uh, no"]
+
+
 def test_a_sound_before_the_answer_is_heard_only_delays_it() -> None:
     script = asked()
     script.sound_takes = 0.3
@@ -366,6 +437,19 @@ def test_an_answer_that_ends_while_the_agent_is_paused_is_over_when_the_overlap_
     script.run(14.06)
     script.feed(ev.SilenceHinted(13.98))
     script.expect(State.LISTENING)
+
+
+def test_an_answer_that_runs_dry_while_the_agent_is_paused_is_waited_for_afterwards() -> None:
+    script = asked()
+    script.reply = lambda script, answer_id: script.sound(answer_id, (script.now + 0.1, ev.PlayoutStarted(answer_id)))
+    script.run(14.0)
+    (played,) = script.all(act.PlayAnswer)
+    script.feed(ev.SpeechHinted(13.95))
+    script.feed(ev.PlayoutDrained(played.answer_id))
+    assert kinds(script.feed(ev.SilenceHinted(13.98))) == [act.ResumePlayout]
+    script.expect(State.THINKING)
+    script.run(14.1 + script.policy.hold_after)
+    assert len(script.all(act.SayFiller)) == 1
 
 
 def test_an_answer_that_fails_while_the_agent_is_paused_is_heard_to_where_it_broke() -> None:
@@ -447,6 +531,27 @@ def test_an_interruption_counts_as_a_good_answer_after_a_failed_one() -> None:
     script.run(23.0)
     assert script.phrases == [Phrase.APOLOGY]
     assert script.conversation.floor.failures == 0
+
+
+def test_an_apology_that_is_interrupted_does_not_end_the_row_of_failures() -> None:
+    script = asked(answer_retries=0)
+    script.sound_lasts = 4.0
+    script.reply = Script.break_down
+    script.says("Wait, I said tomorrow.", 13.0, 14.5)
+    script.run(20.0)
+    assert script.phrases == [Phrase.APOLOGY, Phrase.GOODBYE]
+
+
+def test_an_answer_that_broke_and_is_interrupted_does_not_either() -> None:
+    script = asked()
+    script.reply = lambda script, answer_id: script.sound(answer_id, (script.now + 0.1, ev.PlayoutStarted(answer_id)))
+    script.conversation.floor.failures = 1
+    script.run(14.0)
+    script.feed(ev.AnswerFailed(script.all(act.PlayAnswer)[0].answer_id, "broke off"))
+    script.says("Wait, stop.", 14.0, 15.5)
+    script.run(15.2)
+    script.expect(State.HEARING)
+    assert script.conversation.floor.failures == 1
 
 
 def fail_first(script: Script, answer_id: int) -> None:
