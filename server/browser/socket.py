@@ -2,7 +2,7 @@
 
 The token comes as a subprotocol (`visavis` and `token.TOKEN`, answered with `visavis`) or in the first message
 ({"type": "join", "token": …}), never in the URL. The query says what the binary messages are, both ways: `audio` pcm16
-(little-endian, mono, any length up to a second) or opus (a packet each), `rate` 16000, 24000 or 48000 (of pcm16).
+(little-endian, mono, any length up to half a second) or opus (a packet each), `rate` 16000, 24000 or 48000 (of pcm16).
 The agent's speech comes in 20 ms at real time, its pauses as nothing; on `clear` the client drops what it has
 not played.
 """
@@ -229,8 +229,8 @@ class _Decoder:
                 return self._opus.decode(data)
             except OpusError as error:
                 raise ValueError(str(error)) from error
-        if len(data) % 2 or len(data) > 2 * self._rate:
-            raise ValueError("pcm16: whole samples of two bytes, a second of them at most")
+        if len(data) % 2 or len(data) > self._rate:
+            raise ValueError("pcm16: whole samples of two bytes, half a second of them at most")
         frame = AudioFrame(from_int16(np.frombuffer(data, "<i2").astype(np.int16)), self._rate, self._received)
         self._received = frame.end
         return frame.samples if self._rate == SPEECH_RATE else self._resampler.process(frame).samples

@@ -162,8 +162,8 @@ async def test_bad_audio_is_answered_and_the_session_goes_on() -> None:
 
 async def test_audio_far_faster_than_real_time_ends_the_session() -> None:
     async with serving() as server, joined(server, "?rate=16000") as (websocket, session):
-        for _ in range(8):
-            await websocket.send(pcm(np.zeros(16_000, np.float32)))
+        for _ in range(14):
+            await websocket.send(pcm(np.zeros(8_000, np.float32)))
         assert (await closed(websocket)) == (1008, "the audio comes faster than real time")
         await session.over.wait()
 
