@@ -93,7 +93,7 @@ def on_no_hypothesis(floor: Floor, event: ev.HypothesisFailed, now: float) -> No
 def judge_words(floor: Floor, turn: CallerTurn) -> None:
     """Ask once whether these words can be a whole turn."""
     words = normalise_words(turn.text)
-    if turn.words is None and turn.words_asked != words:
+    if turn.words_asked != words:
         turn.words_asked = words
         floor.do(act.JudgeWords(turn.id, turn.text))
 

@@ -22,7 +22,6 @@ def on_speech_hint(floor: Floor, event: ev.SpeechHinted, now: float) -> None:
         barge_in.go_on(floor, now)
     elif floor.state is State.HEARING:
         floor.deadlines.cancel(Deadline.SPECULATE)
-        floor.sound = Sound.VOICED
     elif floor.state is State.WEIGHING and not floor.open_turn.forced:
         floor.deadlines.set(Deadline.RESUMED, now + floor.policy.resume_after)
     elif floor.state is State.LISTENING:
@@ -59,8 +58,6 @@ def _on_voice(floor: Floor, at: float, now: float) -> None:
     elif floor.state is State.LISTENING:
         hearing.open_turn(floor, at)
         hearing.hear(floor, now)
-    elif floor.state is State.HEARING:
-        floor.deadlines.cancel(Deadline.SPECULATE)
     elif floor.state is State.WEIGHING and not floor.open_turn.forced:
         turn_end.go_on(floor, now)
 
@@ -102,8 +99,6 @@ def on_silence(floor: Floor, event: ev.SpeechStopped, now: float) -> None:
         barge_in.be_silent(floor, now)
     elif floor.state is State.WEIGHING and turn_end.has_unasked_words(floor):
         turn_end.pause(floor, now)
-    elif floor.state is State.WEIGHING:
-        turn_end.weigh(floor, now)
 
 
 def expect_pause(floor: Floor, voiced_until: float, now: float) -> None:

@@ -180,6 +180,33 @@ def test_the_recognition_time_out_never_ends_a_turn_before_its_silence_does() ->
     assert confirmed_at(script) == pytest.approx(script.policy.doubtful_silence)
 
 
+def test_words_that_never_come_are_not_waited_for_once_both_times_are_over() -> None:
+    script = asked(recognition_timeout=0.3)
+    script.recognition_takes = None
+    script.run(15.0)
+    assert script.times(act.DiscardTurn) == [pytest.approx(ENDS + script.policy.doubtful_silence)]
+
+
+def test_a_sound_known_to_have_no_words_is_not_called_unrecognised() -> None:
+    script = greeted(recognition_timeout=0.3)
+    script.says("", 10.5, 11.1)
+    script.run(13.0)
+    assert script.discarded == ["no words"]
+    assert script.phrases == []
+
+
+def test_the_words_so_far_are_answered_even_if_an_answer_to_fewer_is_under_way() -> None:
+    script = greeted()
+    script.words = lambda text: 0.9 if text == "What" else 0.1
+    answers = iter(["What", "What time"])
+    script.hear = lambda begins, until: next(answers, None)
+    script.says(QUESTION, 10.5, 12.0)
+    script.run(16.0)
+    assert script.confirmed == ["What time"]
+    assert [answer.text for answer in script.all(act.PrepareAnswer)] == ["What", "What time"]
+    assert len(script.all(act.DropAnswer)) == 1
+
+
 def test_the_recognition_time_out_does_not_cut_a_long_silence_short_once_the_words_are_known() -> None:
     script = asked(recognition_timeout=0.5, longest_silence=4.0)
     script.words = 0.0
@@ -307,6 +334,60 @@ def test_a_last_syllable_after_a_provisional_end_is_recognised_with_the_rest(sto
     assert script.confirmed == [QUESTION]
     assert script.all(act.ConfirmTurn)[0].ended_at == pytest.approx(12.15 if stopped else 12.17)
     assert confirmed_at(script) < 0.5
+    # As at any pause the words are asked for 0.1 s after the last sound, or as soon as the silence is certain.
+    assert script.times(act.Recognise)[-1] == pytest.approx(12.26 if stopped else 12.27)
+
+
+def test_the_judgement_of_an_earlier_pause_does_not_count_for_a_later_one() -> None:
+    script = greeted()
+    script.words = 0.4
+    script.prosody_takes = 0.35  # the first judgement comes after the caller has gone on and paused again
+    script.says("I would like", 10.5, 11.5)
+    script.line(
+        (11.75, ev.SpeechHinted(11.7)),
+        (11.79, ev.SpeechStarted(11.7)),
+        (11.83, ev.SilenceHinted(11.8)),
+        (11.92, ev.SpeechStopped(11.8)),
+    )
+    script.run(11.98)
+    script.expect(State.WEIGHING)
+    assert [judge.revision for judge in script.all(act.JudgeProsody)] == [1, 2]
+    assert script.times(act.JudgeProsody) == [pytest.approx(11.6), pytest.approx(11.9)]
+    assert script.conversation.floor.open_turn.prosody is None  # the first came at 11.95
+    script.run(12.3)
+    assert script.conversation.floor.open_turn.prosody == 0.95
+
+
+def test_what_the_ear_said_about_an_earlier_pause_is_forgotten_at_the_next() -> None:
+    script = greeted()
+    script.words = lambda text: 0.01 if text == "I would like" else 0.4
+    script.says("I would like", 10.5, 11.5)
+    script.says("tea", 12.0, 12.5)
+    script.run(12.3)
+    script.prosody = None
+    script.run(15.0)
+    assert confirmed_at(script) == pytest.approx(script.policy.unsure_silence)
+
+
+def test_a_turn_whose_words_are_all_known_at_its_pause_is_not_recognised_again() -> None:
+    script = greeted()
+    script.prosody = None
+    script.recognition_takes = script.words_take = 0.01
+    script.hear = lambda begins, until: QUESTION
+    script.says(QUESTION, 10.5, 11.05)  # asked at 11.07, while silence is not hinted at before 11.12
+    script.run(13.0)
+    assert len(script.all(act.Recognise)) == 1
+    assert confirmed_at(script) == pytest.approx(script.policy.unsure_silence)
+
+
+def test_a_sound_known_to_have_no_words_at_its_pause_is_not_answered() -> None:
+    script = greeted()
+    script.recognition_takes = 0.01
+    script.says("", 10.5, 11.05)
+    script.run(13.0)
+    assert len(script.all(act.Recognise)) == 1
+    assert script.all(act.PrepareAnswer) == []
+    assert script.discarded == ["no words"]
 
 
 def test_silence_that_is_certain_at_once_is_a_provisional_end() -> None:
@@ -394,6 +475,36 @@ def test_a_caller_who_begins_anew_while_a_forced_turn_waits_for_its_words_is_hea
     assert script.all(act.OpenTurn)[-1].at == 15.2
 
 
+def test_a_forced_turn_ends_where_it_was_forced_whatever_is_heard_while_it_waits_for_its_words() -> None:
+    script = greeted(longest_turn=3, partial_interval=0)
+    script.recognition_takes = 1.5
+    script.says("one two three four", 10.5, 14.6)
+    script.says("five", 15.0, 15.4)
+    script.run(16.05)
+    (turn,) = script.all(act.ConfirmTurn)
+    assert turn.ended_at == pytest.approx(14.5)
+    assert script.times(act.ConfirmTurn) == [pytest.approx(16.0)]
+
+
+def test_a_mere_hint_while_a_forced_turn_waits_for_its_words_is_no_voice() -> None:
+    script = greeted(longest_turn=3, partial_interval=0)
+    script.recognition_takes = 1.2
+    script.says("one two three four", 10.5, 14.6)
+    script.schedule(15.55, ev.SpeechHinted(15.5))
+    script.run(15.75)
+    assert kinds(script.since(15.65))[2:] == [act.ConfirmTurn, act.PlayAnswer, act.PausePlayout]
+    assert kinds(script.feed(ev.SilenceHinted(15.6))) == [act.ResumePlayout]
+
+
+def test_a_forced_turn_does_not_wait_for_ever_for_words_while_the_voice_goes_on() -> None:
+    script = greeted(longest_turn=3, partial_interval=0, wordless_after=30)
+    script.recognition_takes = None
+    script.says("one two three four five six", 10.5, 30.0)
+    script.run(18.0)
+    assert script.times(act.DiscardTurn) == [pytest.approx(14.5 + script.policy.recognition_timeout)]
+    assert script.phrases == [Phrase.NOT_UNDERSTOOD]
+
+
 def test_the_longest_turn_passes_in_a_pause_and_is_enforced_when_the_caller_goes_on() -> None:
     script = greeted(longest_turn=3)
     script.words = 0.0
@@ -442,6 +553,30 @@ def test_nobody_calls_a_voice_noise_without_having_listened() -> None:
     script.run(20.5)
     assert script.confirmed == [QUESTION]
     assert [round(at, 2) for at in script.times(act.Recognise)][:1] == [16.5]
+
+
+def test_noise_is_called_noise_once_somebody_has_listened() -> None:
+    script = greeted(partial_interval=0)
+    script.says("", 10.5, 22.0)
+    script.run(20.0)
+    assert script.times(act.DiscardTurn) == [pytest.approx(19.5)]
+    assert script.discarded == ["noise"]
+
+
+def test_a_voice_that_goes_on_after_its_turn_was_given_up_opens_a_new_one() -> None:
+    script = greeted()
+    script.hear = lambda begins, until: ""
+    script.line(
+        (10.55, ev.SpeechHinted(10.5)),
+        (10.62, ev.SpeechStarted(10.5)),
+        (11.07, ev.SilenceHinted(11.0)),  # never certain
+        (12.0, ev.SpeechHinted(11.97)),
+    )
+    script.run(11.9)
+    script.expect(State.LISTENING)
+    script.run(12.2)
+    script.expect(State.HEARING)
+    assert script.all(act.OpenTurn)[-1].at == 11.97
 
 
 def test_noise_that_stops_just_as_it_is_called_noise_leaves_nobody_deaf() -> None:

@@ -98,6 +98,16 @@ def test_at_the_provisional_end_the_words_are_answered_however_they_read() -> No
     assert [answer.text for answer in script.all(act.PrepareAnswer)] == [QUESTION]
 
 
+def test_at_the_provisional_end_words_of_only_a_part_are_not_answered() -> None:
+    script = asked()
+    script.words = 0.2
+    script.recognition_takes = 1.1  # the partial hypothesis asked for at 11.07 comes at 12.17
+    script.run(12.6)
+    script.expect(State.WEIGHING)
+    assert script.all(act.JudgeWords)[-1].text == "What time"
+    assert script.all(act.PrepareAnswer) == []
+
+
 def test_answers_are_begun_ahead_only_so_often_in_one_turn() -> None:
     script = greeted(most_speculations=2)
     script.says("one two three four five six seven eight", 10.5, 14.5)
