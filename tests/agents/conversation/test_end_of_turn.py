@@ -354,8 +354,8 @@ def test_the_judgement_of_an_earlier_pause_does_not_count_for_a_later_one() -> N
     assert [judge.revision for judge in script.all(act.JudgeProsody)] == [1, 2]
     assert script.times(act.JudgeProsody) == [pytest.approx(11.6), pytest.approx(11.9)]
     assert script.conversation.floor.open_turn.prosody is None  # the first came at 11.95
-    script.run(12.3)
-    assert script.conversation.floor.open_turn.prosody == 0.95
+    script.run(13.0)
+    assert script.times(act.ConfirmTurn) == [pytest.approx(12.25)]
 
 
 def test_what_the_ear_said_about_an_earlier_pause_is_forgotten_at_the_next() -> None:
