@@ -186,7 +186,7 @@ class _Reel:
 
 def decode_speech(path: Path) -> Iterator[Samples]:
     """A sound file (or the sound of a video) as 16 kHz mono, a second at a time. Raises `SpeechUnreadable`."""
-    resampler = av.AudioResampler("fltp", "mono", SPEECH_RATE)
+    resampler = av.AudioResampler("fltp", None, SPEECH_RATE)
     held: list[Samples] = []
     count = total = 0
     try:
@@ -214,6 +214,6 @@ def _sounding(container: av.container.InputContainer, resampler: av.AudioResampl
     for frame in container.decode(container.streams.audio[0]):
         frame.pts = None
         for resampled in resampler.resample(frame):
-            yield np.asarray(resampled.to_ndarray()[0], np.float32)
+            yield np.asarray(resampled.to_ndarray().mean(0), np.float32)  # FFmpeg's own mix to mono may clip
     for resampled in resampler.resample(None):
-        yield np.asarray(resampled.to_ndarray()[0], np.float32)
+        yield np.asarray(resampled.to_ndarray().mean(0), np.float32)

@@ -244,43 +244,49 @@ def measure(utterances: Sequence[Utterance], weights: Path) -> dict[str, float]:
 
 def main() -> None:
     """Speak, train, export, measure."""
-    import torch  # noqa: PLC0415
-
     parser = argparse.ArgumentParser(prog="python -m media.avatar.train_visemes", description=__doc__)
     parser.add_argument("--out", type=Path, default=WEIGHTS.parent, help="folder for visemes.onnx and figures.json")
     parser.add_argument("--corpus", type=Path, help="file in which the spoken corpus is kept between runs (.npy)")
     parser.add_argument("--rounds", type=int, default=1800)
     parser.add_argument("--kokoro", type=int, default=9, help="sentences each Kokoro voice reads, if it is installed")
+    parser.add_argument("--measure", action="store_true", help="only measure the weights that are there")
     options = parser.parse_args()
-    torch.set_num_threads(2)
     random = np.random.default_rng(0)
     utterances = corpus(options.corpus, options.kokoro)
-    learned = [u for u in utterances if not u.held]
-    examples = [example(u) for u in learned] + [example(altered(u, random)) for _ in range(4) for u in learned]
-    began = time.monotonic()
-    network = train(examples, options.rounds)
-    seconds = time.monotonic() - began
-    options.out.mkdir(parents=True, exist_ok=True)
     weights = options.out / WEIGHTS.name
-    export(network, weights)
+    figures: dict[str, object] = {}
+    if options.measure:
+        figures = json.loads((options.out / FIGURES.name).read_text("utf-8"))
+    else:
+        figures = fit([u for u in utterances if not u.held], weights, options.rounds, random)
+    figures |= {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest(), "bytes": weights.stat().st_size}
     held = [u for u in utterances if u.held]
-    figures = {
-        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "bytes": weights.stat().st_size,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "look_ahead_ms": LOOK_AHEAD * 1000 // STEPS_PER_SECOND,
-        "rounds": options.rounds,
-        "training_seconds": round(seconds),
-        "voices": sorted({u.voice for u in learned}),
-        "unseen_sentences": measure([u for u in held if u.voice != HELD_VOICE], weights),
-        "unseen_sentences_telephone_and_rooms": measure(
-            [altered(u, random) for u in held if u.voice != HELD_VOICE], weights
-        ),
-    }
-    if unseen := [u for u in held if u.voice == HELD_VOICE]:
-        figures["unseen_voice"] = measure(unseen, weights)
+    known, other = ([u for u in held if (u.voice == HELD_VOICE) is unseen] for unseen in (False, True))
+    figures["unseen_sentences"] = measure(known, weights)
+    figures["unseen_sentences_telephone_and_rooms"] = measure([altered(u, random) for u in known], weights)
+    if other:
+        figures["unseen_voice"] = measure(other, weights)
     (options.out / FIGURES.name).write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     print(json.dumps(figures, indent=2))
+
+
+def fit(learned: Sequence[Utterance], weights: Path, rounds: int, random: np.random.Generator) -> dict[str, object]:
+    """Train on these utterances and four alterations of each, write the weights; returns what was done."""
+    import torch  # noqa: PLC0415
+
+    torch.set_num_threads(2)
+    examples = [example(u) for u in learned] + [example(altered(u, random)) for _ in range(4) for u in learned]
+    began = time.monotonic()
+    network = train(examples, rounds)
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    export(network, weights)
+    return {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "look_ahead_ms": LOOK_AHEAD * 1000 // STEPS_PER_SECOND,
+        "rounds": rounds,
+        "training_seconds": round(time.monotonic() - began),
+        "voices": sorted({u.voice for u in learned}),
+    }
 
 
 def corpus(kept: Path | None, kokoro_each: int) -> list[Utterance]:

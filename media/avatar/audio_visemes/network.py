@@ -30,7 +30,7 @@ QUIET: Final = -2.0
 """A feature of silence."""
 
 _SURE, _LIKELY = 0.55, 0.25  # probabilities of a closure at which the lips are shut, and from which they near
-_SILENT = -1.55  # mean feature below which nobody speaks
+_SILENT = -2.30  # mean feature below which nobody speaks
 
 
 class AudioVisemes:
