@@ -139,17 +139,20 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
 def _assemble(settings: Settings, database: Database, on_started: Callable[[], object]) -> tuple[Engine, WebServer]:
     """Import what is heavy and put the parts together; on a thread, so that signals are heard meanwhile."""
     from server.app import create_app  # noqa: PLC0415 - as above
+    from server.browser.routes import browser_endpoints  # noqa: PLC0415 - as above
     from server.engine import Engine  # noqa: PLC0415 - as above
     from server.metrics import Metrics  # noqa: PLC0415 - as above
     from server.serving import WebServer, server_config  # noqa: PLC0415 - as above
 
     metrics = Metrics()
     engine = Engine(settings, database, metrics)
-    app = create_app(settings, engine=engine, database=database, metrics=metrics)
+    browser = browser_endpoints(engine, settings, database)
+    app = create_app(settings, engine=engine, database=database, metrics=metrics, routes=browser.routes())
 
     async def end_conversations() -> None:
         try:
             async with asyncio.timeout(settings.server.shutdown_s * _SESSIONS_SHARE):
+                await browser.close()
                 await engine.close()
         except TimeoutError:
             log.warning("conversations and models did not end in time")
