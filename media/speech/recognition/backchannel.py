@@ -4,10 +4,7 @@ BACKCHANNEL_HINT = "Uh-huh. Mm-hmm. Stop. Hmm. Uh-huh. Mm-hmm."
 """The `hint` for a short sound (up to a second of voice) over the agent's own speech.
 
 Without it Whisper base writes "and Thai" or "I'll try" for "uh-huh". With it most backchannels are written as such, and
-short commands ("stop", "wait", "hold on") as before; "Stop." in its middle keeps that word from being drawn in.
-"""
-
-UNSURE = -1.25
-"""Average log probability under which a short text recognised with the hint is taken for a backchannel: a grunt that
-became some word is that unlikely, a real word seldom is.
+short commands ("stop", "wait", "hold on") as before; "Stop." in its middle keeps that word from being drawn in. What
+becomes some other word after all is unlikely: an average log probability under -1.25 in a sound of less than 0.75 s is
+a backchannel more often than not, except for the words people interrupt with, which are seldom likely themselves.
 """

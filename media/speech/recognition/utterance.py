@@ -39,12 +39,14 @@ class _Answer:
     """The newest hypothesis and what it was asked for."""
 
     end: int
+    hint: str
     word_times: bool
     transcript: Transcript
 
-    def serves(self, end: int, *, final: bool, word_times: bool) -> bool:
+    def serves(self, end: int, *, final: bool, hint: str, word_times: bool) -> bool:
         new = end - self.end
-        return (new == 0 or (not final and 0 < new < _NEGLIGIBLE)) and (self.word_times or not word_times)
+        recent = new == 0 or (not final and 0 < new < _NEGLIGIBLE)
+        return recent and self.hint == hint and (self.word_times or not word_times)
 
 
 class UtteranceRecogniser:
@@ -102,12 +104,12 @@ class UtteranceRecogniser:
             await self._close(min(end, begin + HEARD_AT_ONCE), deadline)
             if self._begin == begin:
                 break
-        if self._last is not None and self._last.serves(end, final=final, word_times=word_times):
+        if self._last is not None and self._last.serves(end, final=final, hint=self.hint, word_times=word_times):
             return self._last.transcript
-        begin, closed = self._begin, self._closed
+        begin, closed, hint = self._begin, self._closed, self.hint
         heard = await self._recognise(begin, end, deadline, word_times=word_times)
         whole = _joined(closed, heard, begin, max(0, end - begin))
-        self._last = _Answer(end, word_times, whole)
+        self._last = _Answer(end, hint, word_times, whole)
         self._agreement.update(whole.text)
         return whole
 

@@ -169,6 +169,16 @@ async def test_the_hint_is_given_only_at_the_turns_beginning() -> None:
     assert {slot for *_, slot in recogniser.requests} == {"call-1"}
 
 
+async def test_another_hint_is_another_question() -> None:
+    recogniser = ToneRecogniser()
+    utterance = UtteranceRecogniser(recogniser, language="en", hint="Uh-huh.")
+    utterance.add(speech(1, 4))
+    await utterance.hypothesis(deadline=0)
+    utterance.hint = ""
+    await utterance.hypothesis(deadline=0)
+    assert [hint for _, _, hint, _ in recogniser.requests] == ["Uh-huh.", ""]
+
+
 async def test_two_requests_at_once_close_a_stretch_once() -> None:
     recogniser = ToneRecogniser()
     utterance = UtteranceRecogniser(recogniser, language="en")
