@@ -22,6 +22,37 @@ SILENCE_LAG = 0.07
 STOP_LAG = 0.16
 """How long after the sound itself a voice detector says so."""
 QUEUE = -1
+TIMINGS: dict[str, Any] = {
+    "speculate_after": 0.1,
+    "shortest_silence": 0.2,
+    "unsure_silence": 0.8,
+    "doubtful_silence": 1.2,
+    "longest_silence": 1.6,
+    "prosody_sure": 0.9,
+    "words_sure": 0.3,
+    "words_certain": 0.6,
+    "words_open": 0.05,
+    "pause_margin": 0.15,
+    "resume_after": 0.1,
+    "recognition_timeout": 3.0,
+    "longest_turn": 90.0,
+    "partial_interval": 0.45,
+    "most_speculations": 6,
+    "overlap_recognise_after": 0.35,
+    "interruption_after": 0.9,
+    "overlap_timeout": 1.5,
+    "backchannel_log_probability": -1.0,
+    "backchannel_longest": 0.75,
+    "wordless_after": 6.0,
+    "not_understood_after": 1.0,
+    "idle_after": 8.0,
+    "hold_after": 2.5,
+    "answer_timeout": 8.0,
+    "digits_after": 2.0,
+    "longest_call": 1800.0,
+    "closing_timeout": 20.0,
+}
+"""What the scripts of these tests are timed for, however the defaults are tuned."""
 
 
 class Script:
@@ -33,7 +64,7 @@ class Script:
     """
 
     def __init__(self, **options: Any) -> None:
-        self.policy = TurnPolicy.from_options(options)
+        self.policy = TurnPolicy.from_options({**TIMINGS, **options})
         self.conversation = Conversation(self.policy)
         self.now = 0.0
         self.log: list[tuple[float, Action]] = []

@@ -258,9 +258,10 @@ def test_partial_hypotheses_can_be_turned_off() -> None:
     assert script.all(act.Recognise) == []
 
 
-def test_no_partial_hypothesis_is_asked_for_in_a_pause_that_is_about_to_be_recognised_anyway() -> None:
+@pytest.mark.parametrize("ends", [10.93, 10.98])
+def test_no_partial_hypothesis_is_asked_for_in_a_pause_that_is_recognised_anyway(ends: float) -> None:
     script = greeted()
-    script.says("What", 10.5, 10.98)  # the first partial hypothesis is due at 11.07, the urgent one at 11.08
+    script.says("What", 10.5, ends)  # the first partial hypothesis is due at 11.07, the urgent one just before or after
     script.run(11.2)
     assert [request.urgent for request in script.all(act.Recognise)] == [True]
 
@@ -371,13 +372,14 @@ def test_what_the_ear_said_about_an_earlier_pause_is_forgotten_at_the_next() -> 
 
 def test_a_turn_whose_words_are_all_known_at_its_pause_is_not_recognised_again() -> None:
     script = greeted()
-    script.prosody = None
+    script.prosody, script.words = None, 0.2
     script.recognition_takes = script.words_take = 0.01
     script.hear = lambda begins, until: QUESTION
     script.says(QUESTION, 10.5, 11.05)  # asked at 11.07, while silence is not hinted at before 11.12
     script.run(13.0)
     assert len(script.all(act.Recognise)) == 1
-    assert confirmed_at(script) == pytest.approx(script.policy.unsure_silence)
+    assert script.times(act.PrepareAnswer) == [pytest.approx(11.15)]
+    assert confirmed_at(script) == pytest.approx(script.policy.doubtful_silence)
 
 
 def test_a_sound_known_to_have_no_words_at_its_pause_is_not_answered() -> None:

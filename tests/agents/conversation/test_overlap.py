@@ -15,7 +15,7 @@ from agents.conversation.overlap import (
 from agents.conversation.policy import BACKCHANNELS, TurnPolicy
 from agents.conversation.words import normalise_words
 
-POLICY = TurnPolicy()
+POLICY = TurnPolicy.from_options({"backchannel_log_probability": -1.0, "backchannel_longest": 0.75})
 SURE, UNSURE = -0.2, -1.4
 
 
