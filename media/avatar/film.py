@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,14 +21,15 @@ from media.avatar.audio_visemes.features import STEPS_PER_SECOND
 from media.avatar.audio_visemes.network import AudioVisemes, AudioVisemeStream, emphasis_of
 from media.avatar.driver import FaceDriver, Mood
 from media.avatar.errors import SpeechUnreadable
-from media.avatar.face import MOUTH_SHAPES, MouthWeights
+from media.avatar.face import MOUTH_SHAPES, FaceState, MouthWeights
 from media.avatar.pack import SIDE, AvatarPack
 from media.avatar.puppet.renderer import Puppet
-from media.avatar.renderer import draw
+from media.avatar.renderer import Frame, draw
 
 FRAME_RATE = 25
 SOUND_RATE = 48_000
 
+_DRAWING = 2  # frames drawn at once, beside the encoder
 _BLOCK = SPEECH_RATE  # samples of speech heard at a time
 _FORMATS = ("wav", "flac", "ogg", "mp3", "mov", "matroska", "aac")
 _LONGEST = 4 * 3600.0  # seconds
@@ -118,27 +121,53 @@ class _Target:
 def _write(puppet: Puppet, track: HeardTrack, driver: FaceDriver, speech: Path, target: _Target) -> Film:
     driver.set_mood(Mood.SPEAKING, 0.0)
     driver.play(track, 0.0)
-    with av.open(str(target.path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with (
+        ThreadPoolExecutor(_DRAWING, "drawing") as pool,
+        av.open(str(target.path), "w", format="mp4", options={"movflags": "faststart"}) as container,
+    ):
         reel = _Reel(container, target.threads)
+        easel = _Easel(pool, puppet, reel)
         heard = 0
         for sound in decode_speech(speech):
             heard += len(sound)
             track.hear(sound)
             reel.hear(sound)
-            _draw_until(track.end, reel, puppet, driver, track)
+            _draw_until(track.end, easel, driver, track)
         if not heard:
             raise SpeechUnreadable(f"{speech} holds no sound")
         track.finish()
-        _draw_until(heard / SPEECH_RATE, reel, puppet, driver, track)
+        _draw_until(heard / SPEECH_RATE, easel, driver, track)
+        easel.finish()
         reel.finish()
         return Film(heard / SPEECH_RATE, reel.frames)
 
 
-def _draw_until(end: float, reel: _Reel, puppet: Puppet, driver: FaceDriver, track: HeardTrack) -> None:
+def _draw_until(end: float, easel: _Easel, driver: FaceDriver, track: HeardTrack) -> None:
     """Draw the frames whose middle lies before `end`; one more would need sound that has not been heard."""
-    while (at := (reel.frames + 0.5) / FRAME_RATE) < end:
-        reel.show(draw(puppet, driver.state(at)).i420)
-    track.forget(reel.frames / FRAME_RATE)
+    while (at := (easel.frames + 0.5) / FRAME_RATE) < end:
+        easel.draw(driver.state(at))
+    track.forget(easel.frames / FRAME_RATE)
+
+
+class _Easel:
+    """Draws some frames ahead of the encoder, beside it, and hands them on in order."""
+
+    def __init__(self, pool: ThreadPoolExecutor, puppet: Puppet, reel: _Reel) -> None:
+        self._pool, self._puppet, self._reel = pool, puppet, reel
+        self._drawn: deque[Future[Frame]] = deque()
+        self.frames = 0
+
+    def draw(self, face: FaceState) -> None:
+        """Begin a frame; waits for the oldest when enough are begun."""
+        self._drawn.append(self._pool.submit(draw, self._puppet, face))
+        self.frames += 1
+        while len(self._drawn) > 2 * _DRAWING:
+            self._reel.show(self._drawn.popleft().result().i420)
+
+    def finish(self) -> None:
+        """Hand on what is left."""
+        while self._drawn:
+            self._reel.show(self._drawn.popleft().result().i420)
 
 
 class _Reel:
