@@ -99,12 +99,12 @@ def judge_words(floor: Floor, turn: CallerTurn) -> None:
 
 
 def on_words(floor: Floor, event: ev.WordsScored, now: float) -> None:
-    """The words are judged; a caller who still speaks may be answered ahead of the end."""
+    """The words are judged; a whole turn may be answered before it is known that nothing follows."""
     turn = floor.open_turn
     turn.words = event.probability
-    if floor.state is State.HEARING and turn.words >= floor.policy.words_sure:
+    if floor.state in (State.HEARING, State.WEIGHING) and turn.words >= floor.policy.words_sure:
         speculate(floor, turn)
-    elif floor.state is State.WEIGHING:
+    if floor.state is State.WEIGHING:
         turn_end.weigh(floor, now)
 
 

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 import structlog
-from media.speech.recognition.backchannel import BACKCHANNEL_HINT
-from media.speech.recognition.utterance import UtteranceRecogniser
 
 from agents.conversation import events as ev
 from agents.session.services import Services
@@ -15,6 +13,8 @@ from media.audio.frames import SPEECH_RATE, AudioFrame
 from media.audio.rolling import RollingAudio
 from media.speech.activity.segmenter import SegmenterOptions, SpeechEvent, SpeechEventKind, SpeechSegmenter
 from media.speech.activity.silero import VoiceActivity
+from media.speech.recognition.backchannel import BACKCHANNEL_HINT
+from media.speech.recognition.utterance import UtteranceRecogniser
 from media.worker import Superseded, WorkerError
 
 PREROLL = SPEECH_RATE // 4
