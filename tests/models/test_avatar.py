@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import math
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import cv2
@@ -14,13 +13,19 @@ from PIL import Image
 
 from media.avatar import topology as topo
 from media.avatar.assets import DEMO_PORTRAIT
+from media.avatar.driver import FaceDriver, Mood
 from media.avatar.enrol import enrol, enrol_picture, head_angles
 from media.avatar.errors import PortraitRefused, Refusal
 from media.avatar.face import FaceState, mouth
 from media.avatar.landmarks import MODEL, FaceLandmarker, Picture, lip_gap
 from media.avatar.puppet.renderer import Puppet
+from media.avatar.renderer import draw
+from media.avatar.visemes import PhonemeTrack
 from media.models import model_dir
+from media.speech.synthesis import VoiceRegistry
+from media.worker import ModelWorker
 from tests.media.avatar.faces import PORTRAITS
+from tests.media.avatar.sync import gaps, measured
 
 pytestmark = pytest.mark.models
 
@@ -185,5 +190,30 @@ def test_what_is_asked_of_the_mouth_is_seen_on_the_frame(name: str, landmarker: 
     assert 0.04 < seen(jaw=0.18, wide=0.15, upper=0.07, lower=0.12) < 0.17
 
 
-def test_the_packaged_portrait_is_small(tmp_path: Path) -> None:
+async def test_the_face_follows_the_voice_on_the_frames_themselves(landmarker: FaceLandmarker) -> None:
+    worker = ModelWorker("voice")
+    try:
+        voice = VoiceRegistry(worker, deterministic=True).open()
+        text = "Hello, maybe a bigger apartment for my mother would be perfect. Papa parked the car by the farm."
+        chunks = [chunk async for chunk in voice.synthesise(text, deadline=0.0)]
+    finally:
+        worker.close()
+    track = PhonemeTrack()
+    for chunk in chunks:
+        track.extend(chunk.phonemes, chunk.rate)
+    spoken = [(p.phoneme, p.start / voice.rate, p.end / voice.rate) for c in chunks for p in c.phonemes]
+    driver = FaceDriver(seed=2)
+    driver.set_mood(Mood.SPEAKING, 0.0)
+    driver.play(track, 0.0)
+    puppet = Puppet(enrol(DEMO_PORTRAIT.read_bytes(), landmarker))
+    times = (np.arange(int(25 * track.end) + 5) + 0.5) / 25
+    frames = (draw(puppet, driver.state(float(at))).rgb() for at in times)
+    sync = measured(gaps(frames, landmarker), times, track, spoken)
+    assert abs(sync.lag) <= 0.04
+    assert sync.correlation >= 0.85
+    assert sync.closures >= 0.95
+    assert np.median(sync.openings) >= 0.20
+
+
+def test_the_packaged_portrait_is_small() -> None:
     assert DEMO_PORTRAIT.stat().st_size < 600_000

@@ -74,7 +74,9 @@ class Cavity:
         drop = 0.48 * jaw - 0.10 - 0.32 * tongue
         cover = placed(self._tongue_cover, drop)[..., None]
         out += (placed(self._tongue, drop) * dark - out) * cover
-        behind = 1.0 - 0.75 * min(max(float(weights[MouthShape.ROUND]), 0.0), 1.0)  # pursed lips hide the teeth
+        behind = 1.0 - 0.75 * min(
+            max((float(weights[MouthShape.ROUND]) - 0.25) / 0.5, 0.0), 1.0
+        )  # pursed lips hide the teeth
         in_front = 0.80 + 0.20 * np.minimum(shade * 1.6, 1.0)
         lower = placed(self._lower, 0.93 * jaw)
         out += (lower[..., :3] * (0.86 * in_front) - out) * (lower[..., 3:] * behind)
@@ -127,8 +129,8 @@ class Cavity:
         white = _whites(portrait, landmarks)
         skin = float(np.percentile(_at(portrait, landmarks, (*topo.CHEEKS, *topo.UPPER_CHEEKS)) @ _LUMA, 75))
         level = np.clip(max(1.04 * float(white @ _LUMA) if white is not None else 0.0, 1.08 * skin), 70, 228)
-        cast = white / max(float(white @ _LUMA), 1.0) if white is not None else 0.5 + 0.5 * self._tint
-        cast = 0.5 + 0.5 * np.clip(cast, 0.8, 1.25)
+        cast = 0.6 * self._tint + 0.4 * (white / max(float(white @ _LUMA), 1.0) if white is not None else self._tint)
+        cast = 0.45 + 0.55 * np.clip(cast, 0.75, 1.3)
         enamel = _ENAMEL / float(_ENAMEL @ _LUMA) * cast
         return np.asarray(np.clip(enamel / float(enamel @ _LUMA) * level, 0, 250))
 

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 PARTED = 0.10
 """Lips further apart than this (in half widths) in the portrait are taken as parted."""
 
-_USUAL_HALF_WIDTH = 0.285  # of the outer eye corners' distance: a mouth at rest, neither smiling nor pursed
+_USUAL_HALF_WIDTH = 0.300  # of the outer eye corners' distance: a mouth at rest, neither smiling nor pursed
 _RIM_POINTS = 41
 
 
