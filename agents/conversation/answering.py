@@ -91,7 +91,7 @@ def answer_over(floor: Floor, now: float) -> None:
     """The answer has been heard to its end: listen, or hang up if it was the last."""
     answer = floor.current_answer
     if not answer.spoken and answer.phrase is None and answer.end_call is None:
-        fail(floor, "the answer had no sound", now)
+        recover(floor, now)
         return
     if answer.phrase is None:
         floor.failures = 0
@@ -111,20 +111,14 @@ def on_failed(floor: Floor, event: ev.AnswerFailed, now: float) -> None:
     if not answer.playing:
         # A speculation that failed costs nothing; the confirmed turn asks anew.
         drop_answer(floor)
-    elif floor.state is State.THINKING or (floor.state is State.SPEAKING and answer.drained):
+    elif floor.state is State.THINKING:
         recover(floor, now)
 
 
 def on_answer_timeout(floor: Floor, now: float) -> None:
     """No sound came in time."""
     if floor.state is State.THINKING:
-        fail(floor, "the answer took too long", now)
-
-
-def fail(floor: Floor, reason: str, now: float) -> None:
-    """Count the current answer as failed."""
-    floor.current_answer.failed = reason
-    recover(floor, now)
+        recover(floor, now)
 
 
 def recover(floor: Floor, now: float) -> None:

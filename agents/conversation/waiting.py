@@ -109,7 +109,6 @@ def take_text(floor: Floor, text: str, now: float) -> None:
     answering.silence_agent(floor)
     turn_end.abandon_turn(floor, "typed over")
     turn = CallerTurn(floor.next_turn_id(), now, now, text=f"{spoken} {text}".strip(), covered=now)
-    floor.turn = turn
     floor.deadlines.cancel(Deadline.IDLE)
     turn_end.confirm(floor, turn, now)
     floor.last_turn_ended = float("-inf")  # what is said next tells nothing about pauses in speech

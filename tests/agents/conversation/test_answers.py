@@ -147,6 +147,16 @@ def test_an_answer_that_runs_dry_is_waited_for_but_not_for_ever() -> None:
     assert script.times(act.SayPhrase)[0] == pytest.approx(14.0 + script.policy.answer_timeout)
 
 
+def test_an_answer_is_bridged_only_once_even_if_it_runs_dry_later() -> None:
+    script = waiting()
+    answer = answer_of(script)
+    script.run(15.0)
+    script.feed(ev.PlayoutStarted(answer))
+    script.feed(ev.PlayoutDrained(answer))
+    script.run(18.0)
+    assert len(script.all(act.SayFiller)) == 1
+
+
 def test_an_answer_that_goes_on_after_it_ran_dry_is_heard_to_its_end() -> None:
     script = waiting()
     answer = answer_of(script)

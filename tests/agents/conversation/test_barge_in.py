@@ -441,14 +441,17 @@ def test_an_answer_that_ends_while_the_agent_is_paused_is_over_when_the_overlap_
 
 def test_an_answer_that_runs_dry_while_the_agent_is_paused_is_waited_for_afterwards() -> None:
     script = asked()
-    script.reply = lambda script, answer_id: script.sound(answer_id, (script.now + 0.1, ev.PlayoutStarted(answer_id)))
+    script.reply = Script.keep_silent
     script.run(14.0)
     (played,) = script.all(act.PlayAnswer)
     script.feed(ev.SpeechHinted(13.95))
+    script.feed(ev.PlayoutStarted(played.answer_id))  # it was on its way when the agent was paused
     script.feed(ev.PlayoutDrained(played.answer_id))
     assert kinds(script.feed(ev.SilenceHinted(13.98))) == [act.ResumePlayout]
     script.expect(State.THINKING)
-    script.run(14.1 + script.policy.hold_after)
+    script.run(13.99 + script.policy.hold_after)
+    assert script.all(act.SayFiller) == []
+    script.run(14.01 + script.policy.hold_after)
     assert len(script.all(act.SayFiller)) == 1
 
 

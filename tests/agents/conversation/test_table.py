@@ -138,6 +138,13 @@ def test_a_deadline_that_is_late_does_no_harm_in_any_state(name: Deadline, state
     assert script.conversation.next_deadline() is not None
 
 
+def test_what_was_due_happens_before_an_event_that_comes_later() -> None:
+    script = in_state(State.WEIGHING)
+    script.now += 5.0
+    actions = [type(action) for action in script.feed(ev.SpeechHinted(script.now))]
+    assert actions == [act.ConfirmTurn, act.PlayAnswer, act.PausePlayout]
+
+
 def test_an_illegal_event_loses_nothing_that_was_due() -> None:
     script = in_state(State.WEIGHING)
     script.conversation.floor.deadlines.set(Deadline.ENDPOINT, 0.0)

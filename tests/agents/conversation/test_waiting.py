@@ -59,6 +59,13 @@ def test_a_prompt_does_not_wait_for_ever_for_a_hint_that_is_never_settled() -> N
     assert script.times(act.SayPhrase) == [pytest.approx(17.95 + script.policy.overlap_timeout)]
 
 
+def test_a_click_before_the_prompt_does_not_delay_it() -> None:
+    script = greeted()
+    script.clicks(17.85)
+    script.run(18.01)
+    assert script.phrases == [Phrase.REPROMPT]
+
+
 def test_keys_pressed_in_a_row_are_one_message() -> None:
     script = greeted()
     for at, digit in ((11.0, "1"), (12.5, "2"), (14.0, "*")):
@@ -138,6 +145,18 @@ def test_what_was_being_said_goes_before_what_is_typed() -> None:
     assert script.discarded == ["typed over"]
 
 
+def test_what_was_said_over_the_agent_is_no_part_of_what_is_typed() -> None:
+    script = asked()
+    script.sound_lasts = 10.0
+    script.hear = lambda begins, until: QUESTION if until < 13.0 else "Okay."
+    script.says("Okay, I see.", 14.0, 15.0)
+    script.run(14.6)
+    script.expect(State.OVERLAP)
+    assert script.conversation.floor.open_turn.text == "Okay."
+    script.feed(ev.TextWritten("555-0142"))
+    assert script.confirmed[-1] == "555-0142"
+
+
 @pytest.mark.parametrize("text", ["", "   "])
 def test_an_empty_message_is_none(text: str) -> None:
     script = greeted()
@@ -214,6 +233,7 @@ def test_the_longest_call_ends_in_every_state_with_a_last_phrase(state: State) -
     script.conversation.floor.deadlines.set(Deadline.CALL, limit)
     script.run(limit)
     assert script.phrases[-1] is Phrase.TIME_IS_UP
+    assert (act.CutPlayout in kinds(script.since(limit))) == (state in AGENT)
     assert script.conversation.floor.turn is None
     script.run(limit + 30.0)
     assert script.ended == "call limit"
