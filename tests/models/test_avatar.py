@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -12,12 +13,14 @@ import pytest
 from PIL import Image
 
 from media.avatar import topology as topo
+from media.avatar.__main__ import main
 from media.avatar.assets import DEMO_PORTRAIT
 from media.avatar.driver import FaceDriver, Mood
 from media.avatar.enrol import enrol, enrol_picture, head_angles
 from media.avatar.errors import PortraitRefused, Refusal
 from media.avatar.face import FaceState, mouth
 from media.avatar.landmarks import MODEL, FaceLandmarker, Picture, lip_gap
+from media.avatar.pack import load_pack
 from media.avatar.puppet.renderer import Puppet
 from media.avatar.renderer import draw
 from media.avatar.visemes import PhonemeTrack
@@ -119,7 +122,7 @@ def covered(name: str, landmarker: FaceLandmarker, kind: str) -> npt.NDArray[np.
         cv2.circle(data, (int(centre[0]), int(centre[1])), int(0.5 * width), (40, 40, 42), -1)
     else:
         skin = np.median(data[points[[50, 280], 1].astype(int), points[[50, 280], 0].astype(int)], 0)
-        hand = np.zeros(data.shape[:2], np.float32)
+        hand: npt.NDArray[Any] = np.zeros(data.shape[:2], np.float32)
         cv2.ellipse(
             hand,
             (int(centre[0]), int(centre[1] + 0.2 * width)),
@@ -217,3 +220,19 @@ async def test_the_face_follows_the_voice_on_the_frames_themselves(landmarker: F
 
 def test_the_packaged_portrait_is_small() -> None:
     assert DEMO_PORTRAIT.stat().st_size < 600_000
+
+
+def test_the_command_line_enrols_renders_and_says_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack, film = tmp_path / "mira", tmp_path / "film.mp4"
+    speech = PORTRAITS.parents[2] / "speech" / "thanks.wav"
+    assert main(["enrol", str(DEMO_PORTRAIT), "-o", str(pack)]) == 0
+    assert load_pack(pack).name == "mira"
+    assert main(["render", str(pack), str(speech), "-o", str(film)]) == 0
+    assert film.stat().st_size > 10_000
+    assert main(["enrol", str(PORTRAITS / "astronaut.jpg"), "-o", str(tmp_path / "a")]) == 1
+    assert "error [too_small]: The face is only" in capsys.readouterr().err
+    assert main(["enrol", str(tmp_path / "none.jpg"), "-o", str(tmp_path / "a")]) == 1
+    assert main(["render", str(tmp_path), str(speech), "-o", str(film)]) == 1
+    assert not (tmp_path / "a").exists()
