@@ -11,6 +11,11 @@ from agents.conversation.words import normalise_words
 MOST_BACKCHANNEL_WORDS = 8
 """Listeners string backchannels together ("yeah, okay, I see"), but not for longer than this."""
 
+INTERRUPTIONS = frozenset(
+    {"stop", "wait", "no", "hold", "hang", "hello", "what", "sorry", "excuse", "wrong", "actually"}
+)
+"""Words (English) that take the floor however unsure the recogniser is of them: shouted ones score low."""
+
 
 class Overlap(Enum):
     """The verdict on speech over the agent."""
@@ -27,6 +32,8 @@ def judge_overlap(policy: TurnPolicy, text: str, log_probability: float, voiced:
         return Overlap.NOTHING
     if "" in _rests(words, policy.backchannels):
         return Overlap.BACKCHANNEL
+    if INTERRUPTIONS.intersection(words.split()):
+        return Overlap.INTERRUPTION
     if log_probability < policy.backchannel_log_probability and voiced <= policy.backchannel_longest:
         return Overlap.BACKCHANNEL
     return Overlap.INTERRUPTION

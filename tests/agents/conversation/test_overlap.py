@@ -127,3 +127,8 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
 def test_punctuation_between_words_never_matters(words: list[str], marks: list[str]) -> None:
     spoken = "".join(f"{mark} {word}" for mark, word in zip(marks + [""] * len(words), words, strict=False))
     assert normalise_words(spoken) == normalise_words(" ".join(words))
+
+
+@pytest.mark.parametrize("text", ["Stop!", "No, no.", "Hold on.", "Wait."])
+def test_a_word_that_takes_the_floor_does_so_however_unsure_it_is(text: str) -> None:
+    assert verdict(text, UNSURE, 0.3) is Overlap.INTERRUPTION
