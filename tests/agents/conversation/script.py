@@ -256,6 +256,12 @@ class Script:
         return [action.reason for action in self.all(act.DiscardTurn)]
 
     @property
+    def silence(self) -> float:
+        """Seconds of silence until the one turn was confirmed."""
+        ((at, turn),) = [(at, action) for at, action in self.log if isinstance(action, act.ConfirmTurn)]
+        return at - turn.ended_at
+
+    @property
     def ended(self) -> str | None:
         """Why the call ended, None while it goes on."""
         return next((action.reason for action in self.all(act.EndCall)), None)

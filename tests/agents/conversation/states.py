@@ -38,3 +38,13 @@ def in_state(state: State, **options: Any) -> Script:
             script.feed(ev.CallerLeft("hung up"))
     script.expect(state)
     return script
+
+
+def speaking(**options: Any) -> Script:
+    """The agent answers the caller from 12.34 on, for ten seconds; the clock stands at 14."""
+    script = asked(**options)
+    script.sound_lasts = 10.0
+    script.run(14.0)
+    script.expect(State.SPEAKING)
+    script.log.clear()
+    return script

@@ -8,18 +8,11 @@ from agents.conversation import actions as act
 from agents.conversation import events as ev
 from agents.conversation.actions import Phrase
 from agents.conversation.model import State
-from tests.agents.conversation.script import Script, asked, greeted, kinds
+from tests.agents.conversation.script import asked, greeted, kinds
 
 QUESTION = "What time do you close today?"
 ENDS = 12.0
 """When the caller of `asked` stops."""
-
-
-def confirmed_at(script: Script) -> float:
-    """Seconds of silence until the turn was confirmed."""
-    (turn,) = script.all(act.ConfirmTurn)
-    (at,) = script.times(act.ConfirmTurn)
-    return at - turn.ended_at
 
 
 def test_a_turn_opens_when_the_caller_speaks_and_its_audio_begins_where_the_voice_did() -> None:
@@ -42,14 +35,14 @@ def test_a_turn_that_sounds_and_reads_finished_ends_as_soon_as_its_words_are_jud
     assert script.confirmed == [QUESTION]
     assert script.all(act.ConfirmTurn)[0].ended_at == ENDS
     # The recogniser is asked 0.1 s after the last sound and takes 0.15 s, the judge of words 0.04 s.
-    assert confirmed_at(script) == pytest.approx(0.29)
+    assert script.silence == pytest.approx(0.29)
     script.expect(State.SPEAKING)
 
 
 def test_with_everything_known_the_shortest_silence_is_waited_for() -> None:
     script = asked()
     script.recognition_takes = script.words_take = script.prosody_takes = 0.01
-    assert confirmed_at(script.run(13.0)) == pytest.approx(script.policy.shortest_silence)
+    assert script.run(13.0).silence == pytest.approx(script.policy.shortest_silence)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +62,13 @@ def test_a_judge_that_doubts_or_never_speaks_lets_the_caller_pause_longer(
 ) -> None:
     script = asked()
     script.prosody, script.words = prosody, words
-    assert confirmed_at(script.run(15.0)) == pytest.approx(getattr(script.policy, option))
+    assert script.run(15.0).silence == pytest.approx(getattr(script.policy, option))
 
 
 def test_a_judge_that_is_late_ends_the_turn_when_it_speaks() -> None:
     script = asked()
     script.prosody_takes = 0.5
-    assert confirmed_at(script.run(14.0)) == pytest.approx(0.6)
+    assert script.run(14.0).silence == pytest.approx(0.6)
 
 
 def test_the_words_of_a_turn_are_judged_once_however_they_are_punctuated() -> None:
@@ -129,7 +122,7 @@ def test_a_caller_who_is_used_to_long_pauses_is_given_them_when_a_judge_doubts()
         script.says(text, start, start + 0.9)
     script.run(22.0)
     assert script.confirmed == ["So I was going to the place and then."]
-    assert confirmed_at(script) == pytest.approx(1.1 + script.policy.pause_margin)
+    assert script.silence == pytest.approx(1.1 + script.policy.pause_margin)
 
 
 def test_a_turn_that_is_otherwise_over_waits_for_its_words() -> None:
@@ -177,7 +170,7 @@ def test_the_recognition_time_out_never_ends_a_turn_before_its_silence_does() ->
     script.run(13.05)
     script.expect(State.WEIGHING)
     script.run(13.5)
-    assert confirmed_at(script) == pytest.approx(script.policy.doubtful_silence)
+    assert script.silence == pytest.approx(script.policy.doubtful_silence)
 
 
 def test_words_that_never_come_are_not_waited_for_once_both_times_are_over() -> None:
@@ -210,7 +203,7 @@ def test_the_words_so_far_are_answered_even_if_an_answer_to_fewer_is_under_way()
 def test_the_recognition_time_out_does_not_cut_a_long_silence_short_once_the_words_are_known() -> None:
     script = asked(recognition_timeout=0.5, longest_silence=4.0)
     script.words = 0.0
-    assert confirmed_at(script.run(20.0)) == pytest.approx(4.0)
+    assert script.run(20.0).silence == pytest.approx(4.0)
 
 
 def test_the_recognition_time_out_waits_for_a_hint_to_be_settled() -> None:
@@ -334,7 +327,7 @@ def test_a_last_syllable_after_a_provisional_end_is_recognised_with_the_rest(sto
     script.run(13.5)
     assert script.confirmed == [QUESTION]
     assert script.all(act.ConfirmTurn)[0].ended_at == pytest.approx(12.15 if stopped else 12.17)
-    assert confirmed_at(script) < 0.5
+    assert script.silence < 0.5
     # As at any pause the words are asked for 0.1 s after the last sound, or as soon as the silence is certain.
     assert script.times(act.Recognise)[-1] == pytest.approx(12.26 if stopped else 12.27)
 
@@ -367,7 +360,7 @@ def test_what_the_ear_said_about_an_earlier_pause_is_forgotten_at_the_next() -> 
     script.run(12.3)
     script.prosody = None
     script.run(15.0)
-    assert confirmed_at(script) == pytest.approx(script.policy.unsure_silence)
+    assert script.silence == pytest.approx(script.policy.unsure_silence)
 
 
 def test_a_turn_whose_words_are_all_known_at_its_pause_is_not_recognised_again() -> None:
@@ -379,7 +372,7 @@ def test_a_turn_whose_words_are_all_known_at_its_pause_is_not_recognised_again()
     script.run(13.0)
     assert len(script.all(act.Recognise)) == 1
     assert script.times(act.PrepareAnswer) == [pytest.approx(11.15)]
-    assert confirmed_at(script) == pytest.approx(script.policy.doubtful_silence)
+    assert script.silence == pytest.approx(script.policy.doubtful_silence)
 
 
 def test_a_sound_known_to_have_no_words_at_its_pause_is_not_answered() -> None:
@@ -401,191 +394,3 @@ def test_silence_that_is_certain_at_once_is_a_provisional_end() -> None:
     actions = script.feed(ev.SpeechStopped(ENDS))
     assert kinds(actions)[:2] == [act.JudgeProsody, act.Recognise]
     script.expect(State.WEIGHING)
-
-
-def test_a_sound_without_words_is_no_turn() -> None:
-    script = greeted()
-    script.says("", 10.5, 11.1)
-    script.run(13.0)
-    assert script.discarded == ["no words"]
-    assert script.phrases == []
-    script.expect(State.LISTENING)
-
-
-@pytest.mark.parametrize("text", ["", " ", "...", "♪ ♪", "—"])
-def test_a_transcript_without_a_word_in_it_is_none(text: str) -> None:
-    script = greeted()
-    script.hear = lambda begins, until: text
-    script.says("", 10.5, 11.1)
-    script.run(13.0)
-    assert script.confirmed == []
-    assert script.discarded == ["no words"]
-    assert script.all(act.PrepareAnswer) == []
-
-
-def test_after_a_longer_stretch_without_words_the_agent_says_that_it_did_not_catch_it() -> None:
-    script = greeted()
-    script.says("", 10.5, 12.0)
-    script.run(15.0)
-    assert script.discarded == ["no words"]
-    assert script.phrases == [Phrase.NOT_UNDERSTOOD]
-    assert script.times(act.SayPhrase) == [pytest.approx(12.0 + script.policy.unsure_silence)]
-
-
-def test_a_turn_longer_than_the_longest_ends_at_its_first_pause_whatever_the_judges_say() -> None:
-    script = greeted(longest_turn=5)
-    script.words = 0.0
-    script.recognition_takes = 0.05
-    script.says("one two three four five six", 10.5, 16.5)
-    assert confirmed_at(script.run(18.0)) == pytest.approx(script.policy.shortest_silence)
-
-
-def test_a_turn_that_does_not_pause_is_taken_by_force_and_the_rest_of_the_breath_is_not_heard() -> None:
-    script = greeted(longest_turn=3)
-    script.says("one two three four five six", 10.5, 16.5)
-    script.run(15.0)
-    (turn,) = script.all(act.ConfirmTurn)
-    assert turn.text == "one two three four"
-    assert turn.ended_at == pytest.approx(14.5)
-    script.expect(State.SPEAKING)  # over the voice that goes on
-    assert script.all(act.PausePlayout) == []
-    script.run(17.0)
-    script.expect(State.LISTENING)
-    assert not script.conversation.floor.deaf
-
-
-def test_silence_after_a_forced_end_does_not_move_it() -> None:
-    script = greeted(longest_turn=3, partial_interval=0)
-    script.recognition_takes = 1.0
-    script.says("one two three four", 10.5, 14.6)  # forced at 14.5, silent before the words are there
-    script.run(15.6)
-    (turn,) = script.all(act.ConfirmTurn)
-    assert turn.ended_at == pytest.approx(14.5)
-    assert script.times(act.ConfirmTurn) == [pytest.approx(15.5)]
-
-
-def test_a_caller_who_begins_anew_while_a_forced_turn_waits_for_its_words_is_heard_out_first() -> None:
-    script = greeted(longest_turn=3, partial_interval=0)
-    script.recognition_takes = 1.2
-    script.says("one two three four", 10.5, 14.6)
-    script.says("wait stop", 15.2, 16.2)
-    script.run(15.75)
-    assert script.confirmed == ["one two three four"]
-    script.expect(State.OVERLAP)
-    confirmed = kinds(script.since(15.65))[2:]
-    assert confirmed == [act.ConfirmTurn, act.PlayAnswer, act.PausePlayout, act.OpenTurn, act.Recognise]
-    assert script.all(act.OpenTurn)[-1].at == 15.2
-
-
-def test_a_forced_turn_ends_where_it_was_forced_whatever_is_heard_while_it_waits_for_its_words() -> None:
-    script = greeted(longest_turn=3, partial_interval=0)
-    script.recognition_takes = 1.5
-    script.says("one two three four", 10.5, 14.6)
-    script.says("five", 15.0, 15.4)
-    script.run(16.05)
-    (turn,) = script.all(act.ConfirmTurn)
-    assert turn.ended_at == pytest.approx(14.5)
-    assert script.times(act.ConfirmTurn) == [pytest.approx(16.0)]
-
-
-def test_a_mere_hint_while_a_forced_turn_waits_for_its_words_is_no_voice() -> None:
-    script = greeted(longest_turn=3, partial_interval=0)
-    script.recognition_takes = 1.2
-    script.says("one two three four", 10.5, 14.6)
-    script.schedule(15.55, ev.SpeechHinted(15.5))
-    script.run(15.75)
-    assert kinds(script.since(15.65))[2:] == [act.ConfirmTurn, act.PlayAnswer, act.PausePlayout]
-    assert kinds(script.feed(ev.SilenceHinted(15.6))) == [act.ResumePlayout]
-
-
-def test_a_forced_turn_does_not_wait_for_ever_for_words_while_the_voice_goes_on() -> None:
-    script = greeted(longest_turn=3, partial_interval=0, wordless_after=30)
-    script.recognition_takes = None
-    script.says("one two three four five six", 10.5, 30.0)
-    script.run(18.0)
-    assert script.times(act.DiscardTurn) == [pytest.approx(14.5 + script.policy.recognition_timeout)]
-    assert script.phrases == [Phrase.NOT_UNDERSTOOD]
-
-
-def test_the_longest_turn_passes_in_a_pause_and_is_enforced_when_the_caller_goes_on() -> None:
-    script = greeted(longest_turn=3)
-    script.words = 0.0
-    script.says("one two three", 10.5, 13.4)
-    script.says("four five", 14.7, 16.0)  # the longest turn ends at 14.5
-    script.run(15.2)
-    assert script.confirmed == ["one two three"]
-
-
-def test_a_voice_without_words_is_noise_and_ignored_until_it_stops() -> None:
-    script = greeted()
-    script.says("", 10.5, 20.0)
-    script.run(16.6)
-    assert script.discarded == ["noise"]
-    script.expect(State.LISTENING)
-    script.run(20.5)
-    assert not script.conversation.floor.deaf
-    script.says(QUESTION, 21.0, 22.5)
-    script.run(24.0)
-    assert script.confirmed == [QUESTION]
-
-
-def test_noise_does_not_keep_the_call_alive() -> None:
-    script = greeted()
-    script.says("", 10.5, 300.0)
-    script.run(120.0)
-    assert script.ended == "caller silent"
-    assert script.phrases == [Phrase.REPROMPT, Phrase.REPROMPT, Phrase.GOODBYE]
-
-
-def test_noise_is_listened_to_again_once_the_agent_has_had_its_say() -> None:
-    script = greeted()
-    script.says("", 10.5, 40.0)
-    script.run(24.5)
-    assert script.phrases == [Phrase.REPROMPT]
-    script.run(27.0)
-    script.expect(State.HEARING)
-    script.hear = lambda begins, until: "Yes, I am here."
-    script.run(40.5)
-    assert script.confirmed == ["Yes, I am here."]
-
-
-def test_nobody_calls_a_voice_noise_without_having_listened() -> None:
-    script = greeted(partial_interval=0)
-    script.says(QUESTION, 10.5, 19.0)
-    script.run(20.5)
-    assert script.confirmed == [QUESTION]
-    assert [round(at, 2) for at in script.times(act.Recognise)][:1] == [16.5]
-
-
-def test_noise_is_called_noise_once_somebody_has_listened() -> None:
-    script = greeted(partial_interval=0)
-    script.says("", 10.5, 22.0)
-    script.run(20.0)
-    assert script.times(act.DiscardTurn) == [pytest.approx(19.5)]
-    assert script.discarded == ["noise"]
-
-
-def test_a_voice_that_goes_on_after_its_turn_was_given_up_opens_a_new_one() -> None:
-    script = greeted()
-    script.hear = lambda begins, until: ""
-    script.line(
-        (10.55, ev.SpeechHinted(10.5)),
-        (10.62, ev.SpeechStarted(10.5)),
-        (11.07, ev.SilenceHinted(11.0)),  # never certain
-        (12.0, ev.SpeechHinted(11.97)),
-    )
-    script.run(11.9)
-    script.expect(State.LISTENING)
-    script.run(12.2)
-    script.expect(State.HEARING)
-    assert script.all(act.OpenTurn)[-1].at == 11.97
-
-
-def test_noise_that_stops_just_as_it_is_called_noise_leaves_nobody_deaf() -> None:
-    script = greeted()
-    script.says("", 10.5, 16.4)  # silence is hinted at 16.47, wordless at 16.5, silence is certain at 16.56
-    script.run(16.49)
-    script.expect(State.HEARING)
-    script.run(18.0)
-    assert not script.conversation.floor.deaf
-    assert script.discarded == ["no words"]
