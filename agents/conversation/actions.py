@@ -121,8 +121,9 @@ class SayFiller:
 
 @dataclass(frozen=True, slots=True)
 class PausePlayout:
-    """Be silent at once and remember the sample the caller heard last; nothing sounds until the next of
-    `ResumePlayout`, `CutPlayout` and `EndCall`.
+    """Be silent at once and remember the sample the caller heard last.
+
+    Nothing sounds until the next `ResumePlayout`, `CutPlayout` or `EndCall`.
     """
 
     turn_id: int
