@@ -44,7 +44,7 @@ class TurnPolicy:
     """Seconds unless named otherwise. The defaults are measured, see docs/turn-taking.md."""
 
     # End of turn
-    speculate_after: float = 0.10
+    speculate_after: float = 0.05
     """Silence after which recognition and prosody are asked, without believing in the end yet."""
     shortest_silence: float = 0.20
     """Silence that ends a turn which sounds and reads finished."""
@@ -72,7 +72,7 @@ class TurnPolicy:
     """A turn is taken as finished at the first pause after this long, and by force a third later."""
 
     # Speculation
-    partial_interval: float = 0.45
+    partial_interval: float = 0.20
     """Between hypotheses while the caller speaks; 0 turns them off."""
     most_speculations: int = 6
     """Answers begun at most for one turn before it is confirmed."""

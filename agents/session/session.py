@@ -195,6 +195,8 @@ class Session:
         self._listener.judge_words(action.turn_id, action.text)
 
     def _confirm_turn(self, action: act.ConfirmTurn) -> None:
+        for turn_id in [other for other in self._open if other < action.turn_id]:
+            self._finish(turn_id)
         record = self._record(action.turn_id)
         record.transcript = action.text
         record.timeline.speech_ended, record.timeline.confirmed = action.ended_at, self._loop.time()
@@ -228,8 +230,13 @@ class Session:
 
     def _drop_answer(self, action: act.DropAnswer) -> None:
         self._speaker.drop(action.answer_id)
-        if self._record(action.turn_id).interrupted:
+        record = self._open.get(action.turn_id)
+        if record is None or not record.interrupted:
+            return
+        if self._speaker.playout.text_heard(action.turn_id):
             self._finish(action.turn_id)
+        else:  # nothing was heard: the turn may still be answered, or its words go with the next one's
+            self._dialogue.heard(action.turn_id, "", interrupted=False)
 
     def _close_answer(self, action: act.CloseAnswer) -> None:
         self._speaker.close(action.answer_id)
@@ -267,7 +274,7 @@ class Session:
             return
         record.heard = self._speaker.playout.text_heard(turn_id)
         record.timeline.finished = self._loop.time()
-        self._dialogue.heard(turn_id, record.heard, interrupted=record.interrupted)
+        self._dialogue.heard(turn_id, record.heard, interrupted=record.interrupted and bool(record.heard))
         self._speaker.playout.forget(turn_id + 1)
         if record.transcript or record.answer:
             self._recorder.turn(self._id, record)

@@ -78,7 +78,7 @@ class Speaker:
         timeline = record.timeline
         timeline.answer_begun = self._clock()
         timeline.first_token = timeline.first_clause = timeline.first_audio = None
-        record.answer, record.error = "", None
+        record.answer, record.error, record.interrupted = "", None, False
         answer = Utterances(answer_id, turn_id, record)
         self.current = answer
         answer.task = self._spawn(self._run(answer, self._answer(answer, text)))
@@ -239,12 +239,9 @@ class Speaker:
 
     async def _bridge(self, answer: Utterances, text: str) -> None:
         chunks = [chunk async for chunk in self._voice.synthesise(text, deadline=self._clock(), speed=self._speed)]
-        if answer.begins_at is not None:
-            return  # the answer itself has begun
-        timeline = answer.record.timeline
-        for chunk in chunks:
-            self._hand_on(answer, text, chunk)
-        timeline.first_sound = None  # the bridge is not the answer
+        if answer.begins_at is None and self.current is answer:  # else the answer itself has begun
+            for chunk in chunks:
+                self.playout.append(answer.turn_id, text, chunk)
 
     def _due(self, answer: Utterances) -> float:
         """When the next piece of speech is needed."""
