@@ -46,7 +46,7 @@ class TurnPolicy:
     # End of turn
     speculate_after: float = 0.05
     """Silence after which recognition and prosody are asked, without believing in the end yet."""
-    shortest_silence: float = 0.20
+    shortest_silence: float = 0.35
     """Silence that ends a turn which sounds and reads finished."""
     unsure_silence: float = 0.80
     """Silence that ends a turn whose words read finished while its sound does not, or is not known yet."""
