@@ -74,7 +74,9 @@ def video_frames(data: bytes) -> Iterator[Picture]:
     name = _container(data)
     try:
         # the format is named and the bytes come from memory: no playlist can send the demuxer anywhere
-        with av.open(io.BytesIO(data), "r", format=name, options={"protocol_whitelist": ""}) as container:
+        # and names in its metadata need not be text
+        whitelist = {"protocol_whitelist": ""}
+        with av.open(io.BytesIO(data), "r", format=name, options=whitelist, metadata_errors="ignore") as container:
             if not container.streams.video:
                 raise PortraitRefused(Refusal.UNREADABLE, "The file has no video track.")
             stream = container.streams.video[0]

@@ -1,4 +1,4 @@
-"""A stage for one session in virtual time: a caller who makes sounds, models that answer as told, a link that listens."""
+"""A stage for one session in virtual time: a caller who makes sounds, models that do as told, a line that listens."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -97,6 +97,7 @@ def test_a_video_gives_four_frames_a_second(form: str) -> None:
     assert frames[0].shape == (48, 64, 3)
 
 
+@example(1629)  # a name in the metadata that is no text
 @given(st.integers(20, 3000))
 def test_damaged_videos_are_refused_and_never_crash(cut: int) -> None:
     data = bytearray(video(frames=12))
