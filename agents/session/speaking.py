@@ -39,7 +39,6 @@ class Utterances:
     begins_at: int | None = None
     heard_started: bool = False
     drained: bool = False
-    completed: bool = False
     end_call: str | None = None
     words_told: int = 0
 
@@ -170,7 +169,6 @@ class Speaker:
             self._fail(answer, "internal error")
         else:
             await answer.committed.wait()
-            answer.completed = True
             spoken = answer.begins_at is not None
             self._dispatch(ev.AnswerCompleted(answer.id, spoken, answer.end_call))
 

@@ -101,11 +101,6 @@ class Playout:
         """Whether all that was appended has been heard."""
         return self._heard >= self._end
 
-    @property
-    def speaking_turn(self) -> int | None:
-        """The turn whose speech the listener hears next, None when all has been heard."""
-        return next((u.turn_id for u in self._utterances if u.end > self._heard), None)
-
     def append(self, turn_id: int, text: str, chunk: SpeechChunk) -> None:
         """Add a chunk of the utterance that speaks `text`; the chunk that starts at 0 opens the utterance."""
         if chunk.start == 0 or not self._utterances:

@@ -105,11 +105,6 @@ class SpeechSegmenter:
         self._voiced = 0
 
     @property
-    def noise_level(self) -> float:
-        """The line's background in dBFS."""
-        return self._floor.level
-
-    @property
     def speaking(self) -> bool:
         """Whether speech has been confirmed and has not stopped."""
         return self._state in (_State.SPEAKING, _State.FADING)
