@@ -41,6 +41,11 @@ KNOWN = {
         "FFmpeg, as shared libraries of its own, unused",
     ),
     "uvloop": ("MIT OR Apache-2.0", ""),
+    "scipy": (
+        "BSD-3-Clause",
+        "its wheel carries OpenBLAS (BSD-3-Clause) and libgfortran (GPL-3.0 with runtime exception)",
+    ),
+    "async-timeout": ("Apache-2.0", "only with Python 3.11.0 to 3.11.2"),
     "ctranslate2": ("MIT", "on x86-64 its wheel carries Intel MKL (Intel Simplified Software License) and oneDNN"),
     "numpy": (
         "BSD-3-Clause",

@@ -1,0 +1,7 @@
+"""The tables, a module for each subject. Whoever imports this package knows them all, as migrations must."""
+
+from server.database.tables.accounts import Account, ApiKey
+from server.database.tables.base import Base, UtcDateTime
+from server.database.tables.calls import Call, Turn
+
+__all__ = ["Account", "ApiKey", "Base", "Call", "Turn", "UtcDateTime"]
