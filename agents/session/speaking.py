@@ -149,7 +149,9 @@ class Speaker:
             return
         words = self.playout.words(answer.turn_id)
         while answer.words_told < len(words) and words[answer.words_told].start < self.playout.heard_position:
-            self._link.notify("word", {"turn": answer.turn_id, "text": words[answer.words_told].text})
+            word = words[answer.words_told]
+            span = {"start": word.source_start, "end": word.source_end}
+            self._link.notify("word", {"turn": answer.turn_id, "text": word.text, **span})
             answer.words_told += 1
         if not answer.heard_started and self.playout.heard_position > answer.begins_at:
             answer.heard_started, answer.drained = True, False
@@ -239,7 +241,7 @@ class Speaker:
         chunks = [chunk async for chunk in self._voice.synthesise(text, deadline=self._clock(), speed=self._speed)]
         if answer.begins_at is None and self.current is answer:  # else the answer itself has begun
             for chunk in chunks:
-                self.playout.append(answer.turn_id, text, chunk)
+                self._append(answer, text, chunk)
 
     def _due(self, answer: Utterances) -> float:
         """When the next piece of speech is needed."""
@@ -254,6 +256,12 @@ class Speaker:
             answer.begins_at = self.playout.end
         if answer.record.timeline.first_sound is None:
             answer.record.timeline.first_sound = self._clock()
+        self._append(answer, text, chunk)
+
+    def _append(self, answer: Utterances, text: str, chunk: SpeechChunk) -> None:
+        """Let it sound after what waits; the listener is told the text ahead of its words."""
+        if chunk.start == 0:
+            self._link.notify("saying", {"turn": answer.turn_id, "text": text})
         self.playout.append(answer.turn_id, text, chunk)
 
     async def _make_room(self) -> None:

@@ -296,6 +296,10 @@ def test_events_tell_what_happens_in_order() -> None:
     kinds = [kind for kind, _ in stage.line.events]
     words = [data["text"] for kind, data in stage.line.events if kind == "word"]
     assert words == ["Hello", "there.", "At", "ten."]
+    assert [data["text"] for kind, data in stage.line.events if kind == "saying"] == ["Hello there.", "At ten."]
+    spans = [(data["start"], data["end"]) for kind, data in stage.line.events if kind == "word"]
+    assert spans == [(0, 5), (6, 12), (0, 2), (3, 7)]
+    assert kinds.index("saying") < kinds.index("word")
     assert kinds.index("transcript") < kinds.index("latency")
     states = [data["state"] for kind, data in stage.line.events if kind == "state"]
     assert states[0] == "thinking"
