@@ -20,6 +20,7 @@ from media.speech.synthesis.registry import VoiceRegistry
 from media.speech.turn_end.smart_turn import SmartTurn
 from media.worker import ModelWorker, WorkerStats
 from server.agents import Agent, AgentLoader
+from server.browser.agents import AgentCard
 from server.database import Database
 from server.metrics import Metrics
 from server.records import Records
@@ -120,6 +121,13 @@ class Engine:
     def has_agent(self, agent_id: str) -> bool:
         """Whether there is an agent of this name."""
         return agent_id in self.agents
+
+    def agent_cards(self) -> list[AgentCard]:
+        """What visitors see of the agents before a call."""
+        return [
+            AgentCard(agent_id, agent.definition.name, agent.definition.language, agent.definition.greeting)
+            for agent_id, agent in self.agents.items()
+        ]
 
     def open_session(self, agent_id: str, link: AudioLink, *, call_id: str, peer: str, channel: str) -> Conversant:
         """A new session of this agent on this link; see `server.phone.options.SessionFactory`."""

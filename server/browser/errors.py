@@ -38,6 +38,13 @@ class NoAgent(Refused):
     code = "AGENT_NOT_FOUND"
 
 
+class NoPoster(Refused):
+    """The agent has no face."""
+
+    status = 404
+    code = "POSTER_NOT_FOUND"
+
+
 class NoSession(Refused):
     """There is no such session, or it is over."""
 

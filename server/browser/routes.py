@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from server.browser.access import Authenticate, PageAccess, bearer, identify
+from server.browser.agents import AGENTS_PATH, AgentRoutes, Catalogue, Posters
 from server.browser.calls import Calls, converse
 from server.browser.errors import BadOffer, Forbidden, Full, NoAgent, Refused, TooMany
 from server.browser.ice import ice_servers
@@ -42,7 +43,8 @@ class BrowserEndpoints:
     """All of them, and the sessions that were begun through them.
 
     `authenticate` says whether an API key is valid. `faces` makes the video of a session; without it there is none.
-    `clock` is what tokens expire by. `page` gives the page its cookie. Await `close` before the engine is closed.
+    `catalogue` lists the agents, `posters` has their pictures. `clock` is what tokens expire by. `page` gives the page
+    its cookie. Await `close` before the engine is closed.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class BrowserEndpoints:
         authenticate: Authenticate,
         *,
         faces: VideoFactory | None = None,
+        catalogue: Catalogue | None = None,
+        posters: Posters | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.page = PageAccess(options)
@@ -59,6 +63,7 @@ class BrowserEndpoints:
         self._options = options
         self._authenticate = authenticate
         self._faces = faces
+        self._agents = AgentRoutes(catalogue, posters, self.page, authenticate)
         self._clock = clock
         self._tickets = Tickets(options.token_ttl)
         self._calls = Calls()
@@ -68,6 +73,8 @@ class BrowserEndpoints:
         one = SESSIONS_PATH + "/{session_id}"
         return [
             Route(SESSIONS_PATH, _answering(self.create), methods=["POST"], name="session-create"),
+            Route(AGENTS_PATH, _answering(self._agents.agents), name="session-agents"),
+            Route(AGENTS_PATH + "/{agent_id}/poster", _answering(self._agents.poster), name="session-agent-poster"),
             Route(one, _answering(self.end), methods=["DELETE"], name="session-end"),
             Route(one + "/offer", _answering(self.offer), methods=["POST"], name="session-offer"),
             WebSocketRoute(one + "/media", self.media, name="session-media"),
@@ -211,14 +218,22 @@ class BrowserEndpoints:
 
 
 def browser_endpoints(
-    factory: SessionFactory, settings: Settings, database: Database, *, faces: VideoFactory | None = None
+    factory: SessionFactory,
+    settings: Settings,
+    database: Database,
+    *,
+    faces: VideoFactory | None = None,
+    catalogue: Catalogue | None = None,
+    posters: Posters | None = None,
 ) -> BrowserEndpoints:
     """The endpoints on this database's API keys; `settings` hold the port that is really bound."""
 
     async def valid(key: str) -> bool:
         return await database.run(authenticate, key) is not None
 
-    return BrowserEndpoints(factory, BrowserOptions.of(settings), valid, faces=faces)
+    return BrowserEndpoints(
+        factory, BrowserOptions.of(settings), valid, faces=faces, catalogue=catalogue, posters=posters
+    )
 
 
 def _answering(endpoint: Endpoint) -> Endpoint:

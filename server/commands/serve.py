@@ -146,7 +146,7 @@ def _assemble(settings: Settings, database: Database, on_started: Callable[[], o
 
     metrics = Metrics()
     engine = Engine(settings, database, metrics)
-    browser = browser_endpoints(engine, settings, database)
+    browser = browser_endpoints(engine, settings, database, catalogue=engine)
     app = create_app(settings, engine=engine, database=database, metrics=metrics, routes=browser.routes())
 
     async def end_conversations() -> None:

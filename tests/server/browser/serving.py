@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from server.browser.agents import Catalogue, Posters
 from server.browser.options import BrowserOptions
 from server.browser.routes import BrowserEndpoints
 from server.browser.video import VideoFactory
@@ -47,6 +48,8 @@ async def serving(
     clock: Callable[[], float] = time.monotonic,
     *,
     faces: VideoFactory | None = None,
+    catalogue: Catalogue | None = None,
+    posters: Posters | None = None,
     within: float = 20.0,
     peer: str | None = None,
     **options: Any,
@@ -62,7 +65,13 @@ async def serving(
         factory = FakeFactory()
         given = {"public_url": f"http://127.0.0.1:{port}", "max_sessions": 4}
         endpoints = BrowserEndpoints(
-            factory, BrowserOptions(**{**given, **options}), authenticate, faces=faces, clock=clock
+            factory,
+            BrowserOptions(**{**given, **options}),
+            authenticate,
+            faces=faces,
+            catalogue=catalogue,
+            posters=posters,
+            clock=clock,
         )
 
         async def page(request: Request) -> Response:
