@@ -2,7 +2,8 @@
 
 From the client: `text` {text}, `interrupt`, `mute` {muted}, `key` {digit}, `ping` {id}, `end`.
 To the client: `ready`, `state`, `transcript`, `saying` {turn, text} (what the agent begins to say), `word` {turn, text,
-start, end} (of that text, as it is heard), `answer`, `discarded`, `latency`, `avatar`, `quality`, `video`, `clear`, `pong`, `error` {code, error}, `bye` {reason}, and whatever else the session makes known.
+start, end} (of that text, as it is heard), `answer`, `discarded`, `latency`, `avatar`, `quality`, `video`, `clear`,
+`pong`, `error` {code, error}, `bye` {reason}, and whatever else the session makes known.
 """
 
 from __future__ import annotations
