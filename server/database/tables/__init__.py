@@ -1,7 +1,9 @@
 """The tables, a module for each subject. Whoever imports this package knows them all, as migrations must."""
 
 from server.database.tables.accounts import Account, ApiKey
+from server.database.tables.agents import MadeAgent
+from server.database.tables.avatars import Avatar
 from server.database.tables.base import Base, UtcDateTime
 from server.database.tables.calls import Call, Turn
 
-__all__ = ["Account", "ApiKey", "Base", "Call", "Turn", "UtcDateTime"]
+__all__ = ["Account", "ApiKey", "Avatar", "Base", "Call", "MadeAgent", "Turn", "UtcDateTime"]
