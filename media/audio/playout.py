@@ -19,6 +19,8 @@ from media.speech.protocols import SpeechChunk
 
 FADE_SECONDS = 0.005
 """A cut or a resumption is ramped over this long, so that it does not click."""
+KEPT_SECONDS = 0.6
+"""Sound and phonemes are kept this long after they were heard: what a mouth does depends on what it has just done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,24 @@ class PlacedWord:
     end: int
     source_start: int
     source_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedPhoneme:
+    """An IPA phoneme on the listener's timeline: positions of its bounds."""
+
+    phoneme: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True, eq=False)
+class Pronunciation:
+    """How an utterance sounds: its bounds and its phonemes, none where the voice does not tell them."""
+
+    start: int
+    end: int
+    phonemes: list[PlacedPhoneme] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -74,7 +94,8 @@ class Playout:
         self.on_ready = on_ready
         self.paused = False
         self._utterances: list[Utterance] = []
-        self._blocks: deque[tuple[int, Samples]] = deque()  # (position, samples) not yet known to be heard
+        self._blocks: deque[tuple[int, Samples]] = deque()  # (position, samples) not heard, or just now
+        self._pronunciations: deque[Pronunciation] = deque()  # likewise
         self._end = 0
         self._taken = 0
         self._heard = 0
@@ -105,6 +126,7 @@ class Playout:
         """Add a chunk of the utterance that speaks `text`; the chunk that starts at 0 opens the utterance."""
         if chunk.start == 0 or not self._utterances:
             self._utterances.append(Utterance(turn_id, text, self._end, self._end))
+            self._pronunciations.append(Pronunciation(self._end, self._end))
             self._resampler = (
                 None if chunk.rate == self.rate else soxr.ResampleStream(chunk.rate, self.rate, 1, "float32", "HQ")
             )
@@ -127,6 +149,7 @@ class Playout:
             self._blocks.append((self._end, samples.astype(np.float32, copy=False)))
             self._end += len(samples)
         utterance.end, utterance.final = self._end, chunk.final
+        self._pronounce(utterance.start, scale, chunk)
         if self.waiting and not self.paused:
             self.on_ready()
 
@@ -151,8 +174,11 @@ class Playout:
     def heard(self, position: int) -> None:
         """The listener has heard up to `position`; never moves back, never past what was taken."""
         self._heard = max(self._heard, min(position, self._taken))
-        while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) <= self._heard:
+        gone = self._heard - round(KEPT_SECONDS * self.rate)
+        while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) <= gone:
             self._blocks.popleft()
+        while self._pronunciations and self._pronunciations[0].end <= gone:
+            self._pronunciations.popleft()
 
     def pause(self, position: int) -> None:
         """Fall silent; the listener heard up to `position`, what was sent beyond it will be sent again."""
@@ -169,8 +195,10 @@ class Playout:
 
     def cut(self) -> None:
         """Drop everything that was not heard; the ledger keeps the words that were."""
-        self._blocks.clear()
-        self._end = self._taken = self._heard
+        heard = self._heard
+        self._blocks = deque((start, block[: heard - start]) for start, block in self._blocks if start < heard)
+        self._pronunciations = deque(_heard_part(p, heard) for p in self._pronunciations if p.start < heard)
+        self._end = self._taken = heard
         for utterance in self._utterances:
             if utterance.end > self._heard:
                 # An utterance that lost its tail was not spoken to its end, whatever its last chunk said.
@@ -189,6 +217,47 @@ class Playout:
         """The placed words of a turn's answer, for captions."""
         return [word for u in self._utterances if u.turn_id == turn_id for word in u.words]
 
+    def pronunciation_at(self, position: int) -> Pronunciation | None:
+        """The utterance that sounds at a position; None where nothing does, or where it was heard a while ago."""
+        return next((p for p in self._pronunciations if p.start <= position < p.end), None)
+
+    def phonemes(self, first: int, last: int) -> list[PlacedPhoneme]:
+        """The known phonemes that sound between two positions, in order."""
+        return [
+            phoneme
+            for spoken in self._pronunciations
+            if spoken.start < last and spoken.end > first
+            for phoneme in spoken.phonemes
+            if phoneme.start < last and phoneme.end > first
+        ]
+
+    def sound(self, first: int, last: int) -> Samples:
+        """The speech between two positions; silence where it is not there yet, or was heard a while ago."""
+        samples = np.zeros(last - first, np.float32)
+        for position, block in self._blocks:
+            start, stop = max(position, first), min(position + len(block), last)
+            if start < stop:
+                samples[start - first : stop - first] = block[start - position : stop - position]
+        return samples
+
     def forget(self, before_turn: int) -> None:
         """Drop the ledger of turns before `before_turn`, so that a long call stays bounded."""
         self._utterances = [u for u in self._utterances if u.turn_id >= before_turn or u.end > self._heard]
+
+    def _pronounce(self, start: int, scale: float, chunk: SpeechChunk) -> None:
+        if not self._pronunciations or self._pronunciations[-1].start != start:
+            self._pronunciations.append(Pronunciation(start, start))  # its beginning was heard and let go
+        spoken = self._pronunciations[-1]
+        spoken.end = self._end
+        spoken.phonemes += (
+            PlacedPhoneme(p.phoneme, start + round(p.start * scale), start + round(p.end * scale))
+            for p in chunk.phonemes
+        )
+
+
+def _heard_part(spoken: Pronunciation, heard: int) -> Pronunciation:
+    """What is left of an utterance that was cut where the listener stands."""
+    if spoken.end <= heard:
+        return spoken
+    phonemes = [PlacedPhoneme(p.phoneme, p.start, min(p.end, heard)) for p in spoken.phonemes if p.start < heard]
+    return Pronunciation(spoken.start, heard, phonemes)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from media.audio.frames import Samples
 from media.audio.playout import Playout
-from media.speech.protocols import SpeechChunk, SpokenWord
+from media.speech.protocols import SpeechChunk, SpokenPhoneme, SpokenWord
 
 RATE = 8000
 
@@ -196,3 +196,80 @@ def test_an_utterance_in_many_chunks_keeps_its_length_at_every_rate(rate: int) -
             1, "x", chunk(whole[start : start + 3150], start=start, final=start + 3150 >= 22_050, rate=22_050)
         )
     assert abs(playout.end - rate) <= 2
+
+
+def spoken(text: str, *, first: int = 0, each: int = 400, final: bool = True, rate: int = RATE) -> SpeechChunk:
+    """A chunk in which each character is a phoneme of `each` samples; the first one sounds at `first`."""
+    phonemes = tuple(SpokenPhoneme(c, first + k * each, first + (k + 1) * each) for k, c in enumerate(text))
+    return SpeechChunk(ramp(len(text) * each), rate, first, (), phonemes, final)
+
+
+def sounds(playout: Playout, first: int, last: int) -> str:
+    return "".join(phoneme.phoneme for phoneme in playout.phonemes(first, last))
+
+
+def test_phonemes_lie_where_they_sound_in_every_chunk_and_utterance() -> None:
+    playout = Playout(RATE)
+    playout.append(1, "one", spoken("ab", final=False))
+    playout.append(1, "one", spoken("c", first=800))
+    playout.append(1, "two", spoken("d"))
+    assert [(p.phoneme, p.start, p.end) for p in playout.phonemes(0, 10_000)] == [
+        ("a", 0, 400),
+        ("b", 400, 800),
+        ("c", 800, 1200),
+        ("d", 1200, 1600),
+    ]
+    assert sounds(playout, 400, 1201) == "bcd"
+
+
+def test_phonemes_follow_speech_that_is_resampled() -> None:
+    playout = Playout(2 * RATE)
+    playout.append(1, "ab", spoken("ab"))
+    assert [(p.start, p.end) for p in playout.phonemes(0, 10_000)] == [(0, 800), (800, 1600)]
+
+
+def test_what_was_heard_a_while_ago_is_let_go_and_what_was_heard_just_now_is_kept() -> None:
+    playout = Playout(RATE)
+    for number, text in enumerate("abc"):
+        playout.append(number, text, spoken(text, each=RATE))
+    while playout.take(RATE):
+        continue
+    playout.heard(2 * RATE + RATE // 10)
+    assert sounds(playout, 0, 3 * RATE) == "bc"
+    assert playout.pronunciation_at(0) is None
+    assert playout.sound(RATE // 2, RATE).max() == 0.0
+    assert np.array_equal(playout.sound(3 * RATE - 4, 3 * RATE + 4), [*ramp(RATE)[-4:], 0, 0, 0, 0])
+    playout.heard(2 * RATE + RATE * 7 // 10)
+    assert sounds(playout, 0, 3 * RATE) == "c"
+
+
+def test_a_cut_ends_the_phoneme_that_sounds_and_drops_those_that_follow() -> None:
+    playout = Playout(RATE)
+    playout.append(1, "abc", spoken("abc"))
+    playout.take(600)
+    playout.pause(600)
+    assert sounds(playout, 0, 10_000) == "abc"  # paused speech will go on
+    playout.cut()
+    assert [(p.phoneme, p.end) for p in playout.phonemes(0, 10_000)] == [("a", 400), ("b", 600)]
+    playout.append(2, "d", spoken("d"))
+    assert sounds(playout, 500, 700) == "bd"
+    assert np.array_equal(playout.sound(599, 602), [ramp(1200)[599], *ramp(400)[:2]])
+
+
+def test_a_voice_that_does_not_tell_its_phonemes_is_known_to_sound_all_the_same() -> None:
+    playout = Playout(RATE)
+    playout.append(1, "hm", chunk(ramp(800)))
+    utterance = playout.pronunciation_at(400)
+    assert utterance is not None
+    assert (utterance.start, utterance.end, utterance.phonemes) == (0, 800, [])
+    assert playout.pronunciation_at(800) is None
+
+
+def test_a_long_call_keeps_no_phonemes() -> None:
+    playout = Playout(RATE)
+    for turn in range(100):
+        playout.append(turn, "abc", spoken("abc"))
+        while playout.take(400):
+            continue
+        playout.heard(playout.end)
+    assert len(playout.phonemes(0, playout.end)) <= 3 * 5
