@@ -1,4 +1,4 @@
-"""The log-mel spectrogram that Whisper and Smart Turn hear.
+"""The log-mel spectrogram that Whisper and Smart Turn hear, and the mel spectrogram it is the logarithm of.
 
 The same numbers as OpenAI's Whisper and as `WhisperFeatureExtractor` of Hugging Face transformers (Apache-2.0) compute,
 in single precision: 400-sample Hann windows every 160 samples, 80 or 128 Slaney mel bands, log10 within 8 of the
@@ -23,6 +23,14 @@ Features = npt.NDArray[np.float32]
 
 def log_mel(samples: Samples, bands: int = 80) -> Features:
     """The log-mel spectrogram [bands, len(samples) // 160] of 16 kHz `samples` (at least 400 of them)."""
+    mel = mel_power(samples, bands)
+    mel = np.log10(np.maximum(mel, 1e-10))
+    features: Features = (np.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
+    return features
+
+
+def mel_power(samples: Samples, bands: int = 80) -> Features:
+    """The power in each mel band [bands, len(samples) // 160] of 16 kHz `samples` (at least 400 of them)."""
     if len(samples) < FFT:
         raise ValueError(f"a spectrogram needs at least {FFT} samples, not {len(samples)}")
     padded = np.pad(samples, FFT // 2, mode="reflect")
@@ -34,9 +42,7 @@ def log_mel(samples: Samples, bands: int = 80) -> Features:
     # of work where another process is busy.
     for band, (first, weights) in zip(mel, _filters(bands), strict=True):
         np.einsum("f,ft->t", weights, power[first : first + len(weights)], out=band)
-    mel = np.log10(np.maximum(mel, 1e-10))
-    features: Features = (np.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
-    return features
+    return mel
 
 
 @cache
