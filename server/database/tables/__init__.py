@@ -5,5 +5,19 @@ from server.database.tables.agents import MadeAgent
 from server.database.tables.avatars import Avatar
 from server.database.tables.base import Base, UtcDateTime
 from server.database.tables.calls import Call, Turn
+from server.database.tables.jobs import Job, WebhookDelivery, WebhookEndpoint, Worker
 
-__all__ = ["Account", "ApiKey", "Avatar", "Base", "Call", "MadeAgent", "Turn", "UtcDateTime"]
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Avatar",
+    "Base",
+    "Call",
+    "Job",
+    "MadeAgent",
+    "Turn",
+    "UtcDateTime",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "Worker",
+]
