@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("queue", sa.String(20), nullable=False),
         sa.Column("status", sa.String(12), nullable=False),
         sa.Column("phase", sa.String(40), nullable=False),
-        sa.Column("progress", sa.Float(), nullable=False),
+        sa.Column("progress", sa.Double(), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("checkpoints", sa.JSON(), nullable=False),
         sa.Column("result", sa.JSON()),
