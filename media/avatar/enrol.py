@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -41,7 +42,7 @@ def enrol(data: bytes, landmarker: FaceLandmarker, *, name: str = "avatar") -> A
 
     Takes about 0.2 s for a picture. Raises `PortraitRefused`; what is tolerable is in the pack's warnings.
     """
-    picture = _best_frame(data, landmarker) if is_video(data) else decode_picture(data)
+    picture = best_frame(video_frames(data), landmarker) if is_video(data) else decode_picture(data)
     return enrol_picture(picture, landmarker, name=name)
 
 
@@ -164,11 +165,14 @@ def _check_sharpness(picture: Picture, face: Face, warnings: list[str]) -> None:
         warnings.append("The picture is a little blurred; a sharper one will look better.")
 
 
-def _best_frame(data: bytes, landmarker: FaceLandmarker) -> Picture:
-    """The frame with one large, frontal, sharp face, its mouth shut and its eyes open."""
+def best_frame(pictures: Iterable[Picture], landmarker: FaceLandmarker) -> Picture:
+    """Of several frames (RGB) the one with a large, frontal, sharp face, its mouth shut and its eyes open.
+
+    The first one where no face is found in any. Raises `PortraitRefused` where there are none.
+    """
     best: tuple[float, Picture] | None = None
     first: Picture | None = None
-    for picture in video_frames(data):
+    for picture in pictures:
         first = picture if first is None else first
         faces = landmarker.detect(picture)
         if not faces:
