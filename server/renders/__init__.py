@@ -1,0 +1,1 @@
+"""What the REST families render: pure planning, the script writer, and the job handlers over the studio."""
