@@ -1,24 +1,23 @@
-"""Pictures and videos from outside, decoded within limits.
+"""Pictures and videos of faces, decoded within limits.
 
-A process that takes media from strangers decodes in a helper process with limits of its own; the limits here (formats,
-pixels, frames) hold besides.
+`decode_upload` is for what strangers send: it decodes in a helper process. The others decode here, for files that the
+user of this machine names; formats, pixels and frames are bounded either way.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
-import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
-import av
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
-
+from media import decoding
 from media.avatar.errors import PortraitRefused, Refusal
-from media.avatar.landmarks import Picture
+from media.decoding import FRAME_LIMITS, PICTURE_LIMITS, MediaError, MediaProblem, Picture, sniff
+from media.decoding.frames import read_frames
+from media.decoding.kinds import HEAD_BYTES
+from media.decoding.pictures import read_picture
 
-MOST_PIXELS = 50_000_000
-"""Pixels of a picture, width times height, above which it is refused."""
 LONGEST_SIDE = 2048
 """Larger pictures are reduced to this before they are searched."""
 MOST_VIDEO_SECONDS = 30.0
@@ -27,15 +26,14 @@ VIDEO_STEP = 0.25
 """Seconds between the frames of a video that are looked at."""
 
 _PICTURE_FORMATS = ("JPEG", "PNG", "WEBP")
-_CONTAINERS = {b"\x1a\x45\xdf\xa3": "matroska", b"RIFF": "avi"}
-_MOST_FRAME_PIXELS = 4096 * 2304
-_MOST_FRAMES = 2000
-_BACKGROUND = (222, 226, 232)  # behind transparent pictures
+_VIDEO_DECODERS = ("mov", "matroska", "avi")
+_UPLOAD_STEP, _UPLOAD_SIDE = 0.5, 1280  # of a stranger's video all frames are in memory at once
+_LARGE = (MediaProblem.TOO_LARGE, MediaProblem.TOO_COSTLY)
 
 
 def is_video(data: bytes) -> bool:
     """Whether these bytes begin as a video that `video_frames` reads (MP4, MOV, WebM, Matroska, AVI)."""
-    return _container(data) is not None
+    return sniff(data).decoder in _VIDEO_DECODERS
 
 
 def decode_picture(data: bytes) -> Picture:
@@ -43,27 +41,10 @@ def decode_picture(data: bytes) -> Picture:
 
     Raises `PortraitRefused` (unreadable, too_large).
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit, below, is stricter
-            image: Image.Image = Image.open(io.BytesIO(data), formats=_PICTURE_FORMATS)
-        if image.width * image.height > MOST_PIXELS:
-            raise Image.DecompressionBombError  # noqa: TRY301 - what Pillow itself raises for still larger ones
-        image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-        image = ImageOps.exif_transpose(image)
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-        return np.array(_opaque(image))
-    except Image.DecompressionBombError as error:
-        raise PortraitRefused(
-            Refusal.TOO_LARGE,
-            f"The picture has more than {MOST_PIXELS // 1_000_000} million pixels. Please send a smaller one.",
-        ) from error
-    except UnidentifiedImageError as error:
-        raise PortraitRefused(
-            Refusal.UNREADABLE, "This is not a JPEG, PNG or WebP picture, nor an MP4, MOV, WebM or AVI video."
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise PortraitRefused(Refusal.UNREADABLE, f"The picture is damaged and cannot be read ({error}).") from error
+    with _refusing():
+        return read_picture(
+            io.BytesIO(data), pixels=PICTURE_LIMITS.pixels, max_side=LONGEST_SIDE, formats=_PICTURE_FORMATS
+        )
 
 
 def video_frames(data: bytes) -> Iterator[Picture]:
@@ -71,55 +52,48 @@ def video_frames(data: bytes) -> Iterator[Picture]:
 
     Raises `PortraitRefused` (unreadable, too_large).
     """
-    name = _container(data)
+    with _refusing():
+        yield from read_frames(
+            io.BytesIO(data),
+            count=None,
+            at=_moments(VIDEO_STEP),
+            max_side=LONGEST_SIDE,
+            pixels=FRAME_LIMITS.pixels,
+        )
+
+
+async def decode_upload(source: bytes | Path) -> list[Picture]:
+    """What a stranger sent, decoded in a helper process: the picture, or frames of a video's first 30 s, two a second.
+
+    Raises `PortraitRefused` (unreadable, too_large) and `MediaError` where the file is not to blame (busy, failed).
+    """
+    with _refusing():
+        if is_video(_head(source)):
+            return await decoding.video_frames(source, at=_moments(_UPLOAD_STEP), max_side=_UPLOAD_SIDE)
+        return [await decoding.decode_image(source, max_side=LONGEST_SIDE, formats=_PICTURE_FORMATS)]
+
+
+def _moments(step: float) -> list[float]:
+    return [k * step for k in range(int(MOST_VIDEO_SECONDS / step) + 1)]
+
+
+def _head(source: bytes | Path) -> bytes:
+    if isinstance(source, bytes):
+        return source[:HEAD_BYTES]
+    with source.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
     try:
-        # the format is named and the bytes come from memory: no playlist can send the demuxer anywhere
-        # and names in its metadata need not be text
-        whitelist = {"protocol_whitelist": ""}
-        with av.open(io.BytesIO(data), "r", format=name, options=whitelist, metadata_errors="ignore") as container:
-            if not container.streams.video:
-                raise PortraitRefused(Refusal.UNREADABLE, "The file has no video track.")
-            stream = container.streams.video[0]
-            coded = stream.codec_context
-            if not getattr(coded, "width", 0) * getattr(coded, "height", 0):  # a codec that is not there has neither
-                raise PortraitRefused(Refusal.UNREADABLE, "The video's coding is not known here.")
-            if coded.width * coded.height > _MOST_FRAME_PIXELS:
-                raise PortraitRefused(Refusal.TOO_LARGE, f"The video has {coded.width}×{coded.height} pixels a frame.")
-            yield from _sampled(container, stream)
-    except av.error.FFmpegError as error:
-        raise PortraitRefused(
-            Refusal.UNREADABLE, f"The video is damaged and cannot be read ({error.strerror})."
-        ) from error
-
-
-def _sampled(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[Picture]:
-    due = 0.0
-    for number, frame in enumerate(container.decode(stream)):
-        at = float(frame.pts * stream.time_base) if frame.pts is not None and stream.time_base else number / 25.0
-        if at > MOST_VIDEO_SECONDS or number > _MOST_FRAMES:
-            return
-        if at < due:
-            continue
-        due = at + VIDEO_STEP
-        scale = min(1.0, LONGEST_SIDE / max(frame.width, frame.height))
-        width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-        picture = frame.to_ndarray(format="rgb24", width=width, height=height)
-        turns = round((frame.rotation or 0) / 90) % 4
-        yield np.ascontiguousarray(np.rot90(picture, turns)).astype(np.uint8, copy=False)
-
-
-def _container(data: bytes) -> str | None:
-    if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
-        return "mp4"
-    for magic, name in _CONTAINERS.items():
-        if data.startswith(magic) and (name != "avi" or data[8:12] == b"AVI "):
-            return name
-    return None
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (*_BACKGROUND, 255))
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return image.convert("RGB")
+        yield
+    except MediaError as error:
+        if error.retryable:
+            raise
+        code = Refusal.TOO_LARGE if error.code in _LARGE else Refusal.UNREADABLE
+        text = error.message
+        if error.code in (MediaProblem.UNREADABLE, MediaProblem.WRONG_KIND):
+            what = text.partition(", not ")[0].removesuffix(".")
+            text = f"{what}. Please send a JPEG, PNG or WebP picture, or an MP4, MOV, WebM or AVI video."
+        raise PortraitRefused(code, text) from error
