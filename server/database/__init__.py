@@ -7,21 +7,37 @@
 
 from server.database.calls import CallRecord, TurnRecord, finish_call, record_call, record_turn
 from server.database.engine import Database, DatabaseError
-from server.database.keys import IssuedKey, KeyInfo, authenticate, create_key, first_key, list_keys, revoke_key
+from server.database.keys import (
+    Identity,
+    IssuedKey,
+    KeyInfo,
+    authenticate,
+    create_account,
+    create_key,
+    first_key,
+    identify,
+    list_keys,
+    revoke_key,
+    rotate_key,
+)
 
 __all__ = [
     "CallRecord",
     "Database",
     "DatabaseError",
+    "Identity",
     "IssuedKey",
     "KeyInfo",
     "TurnRecord",
     "authenticate",
+    "create_account",
     "create_key",
     "finish_call",
     "first_key",
+    "identify",
     "list_keys",
     "record_call",
     "record_turn",
     "revoke_key",
+    "rotate_key",
 ]

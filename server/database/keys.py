@@ -1,4 +1,7 @@
-"""API keys: made, recognised, listed, revoked. Only a hash is kept; keys are random enough that no salt is needed."""
+"""API keys: made, recognised, listed, rotated, revoked.
+
+Only a hash is kept; keys are random enough that no salt is needed.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.credits.ledger import grant
 from server.database.engine import lock_setup
-from server.database.tables import Account, ApiKey
+from server.database.tables.accounts import Account, ApiKey
 
 KEY_START = "sk_live_"
 PREFIX_LENGTH = 16
+FIRST_PLAN = "enterprise"
+FIRST_CREDITS = 100_000
 _LAST_USED_STEP = timedelta(minutes=1)
 """Last use is kept to the minute: a write for every request would cost more than it tells."""
 
@@ -41,15 +47,33 @@ class IssuedKey:
     secret: str
 
 
-def first_key(session: Session, bootstrap: str | None = None) -> IssuedKey | None:
-    """On a database without accounts: create the first one and its key (`bootstrap`, or random). Else None."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a key speaks for."""
+
+    key: KeyInfo
+    account_id: str
+    account_name: str
+    plan: str
+
+
+def first_key(session: Session, bootstrap: str | None = None, *, credits: int = FIRST_CREDITS) -> IssuedKey | None:  # noqa: A002 - their name
+    """On a database without accounts: create the operator's account and its key (`bootstrap`, or random). Else None."""
     lock_setup(session.connection())
     if session.scalar(select(Account.id).limit(1)) is not None:
         return None
-    account = Account(id=_new_id("acct"), name="default", created=datetime.now(UTC))
+    account_id = create_account(session, "default", plan=FIRST_PLAN, credits=credits)
+    return _issue(session, account_id, "first", bootstrap or new_secret())
+
+
+def create_account(session: Session, name: str, *, plan: str, credits: int = 0) -> str:  # noqa: A002 - their name
+    """Make an account with so many credits; returns its id."""
+    account = Account(id=_new_id("acct"), name=name, created=datetime.now(UTC), plan=plan)
     session.add(account)
     session.flush()
-    return _issue(session, account.id, "first", bootstrap or new_secret())
+    if credits:
+        grant(session, account.id, credits, f"plan {plan}")
+    return account.id
 
 
 def create_key(session: Session, name: str, account_id: str | None = None) -> IssuedKey:
@@ -63,6 +87,20 @@ def create_key(session: Session, name: str, account_id: str | None = None) -> Is
 
 def authenticate(session: Session, secret: str) -> KeyInfo | None:
     """The key that this is, unless it is unknown or revoked. Its last use is noted."""
+    found = _recognise(session, secret)
+    return None if found is None else _info(found)
+
+
+def identify(session: Session, secret: str) -> Identity | None:
+    """`authenticate`, and the account that the key belongs to."""
+    found = _recognise(session, secret)
+    if found is None:
+        return None
+    account = session.get_one(Account, found.account_id)
+    return Identity(_info(found), account.id, account.name, account.plan)
+
+
+def _recognise(session: Session, secret: str) -> ApiKey | None:
     if not secret.isascii():  # no key of ours, and not every such text can be looked up
         return None
     digest = _hash(secret)
@@ -75,25 +113,48 @@ def authenticate(session: Session, secret: str) -> KeyInfo | None:
     now = datetime.now(UTC)
     if found.last_used is None or now - found.last_used >= _LAST_USED_STEP:
         found.last_used = now
-    return _info(found)
+    return found
 
 
-def list_keys(session: Session) -> list[KeyInfo]:
-    """All keys, the oldest first."""
-    return [_info(key) for key in session.scalars(select(ApiKey).order_by(ApiKey.created, ApiKey.id))]
+def list_keys(session: Session, account_id: str | None = None) -> list[KeyInfo]:
+    """The keys of an account, or all there are, the oldest first."""
+    query = select(ApiKey).order_by(ApiKey.created, ApiKey.id)
+    if account_id is not None:
+        query = query.where(ApiKey.account_id == account_id)
+    return [_info(key) for key in session.scalars(query)]
 
 
-def revoke_key(session: Session, which: str) -> KeyInfo:
-    """Revoke the key with this id or prefix, at once and for good.
+def revoke_key(session: Session, which: str, account_id: str | None = None) -> KeyInfo:
+    """Revoke the key with this id or prefix, at once and for good; only one of `account_id`, where that is given.
 
     Raises `LookupError` where there is none or `which` fits several.
     """
-    keys = list(session.scalars(select(ApiKey).where((ApiKey.id == which) | (ApiKey.prefix == which))))
+    key = _one(session, which, account_id)
+    if key.revoked is None:
+        key.revoked = datetime.now(UTC)
+    return _info(key)
+
+
+def rotate_key(session: Session, which: str, account_id: str | None = None) -> IssuedKey:
+    """Put a new key of the same name in this one's place, which is revoked.
+
+    Raises `LookupError` as `revoke_key` does, also for a key that is revoked already.
+    """
+    key = _one(session, which, account_id)
+    if key.revoked is not None:
+        raise LookupError(f"{which} is revoked: create a new key")
+    key.revoked = datetime.now(UTC)
+    return _issue(session, key.account_id, key.name, new_secret())
+
+
+def _one(session: Session, which: str, account_id: str | None) -> ApiKey:
+    query = select(ApiKey).where((ApiKey.id == which) | (ApiKey.prefix == which)).with_for_update()
+    if account_id is not None:
+        query = query.where(ApiKey.account_id == account_id)
+    keys = list(session.scalars(query))
     if len(keys) != 1:
         raise LookupError(f"{which} is the id or prefix of {len(keys) or 'no'} keys")
-    if keys[0].revoked is None:
-        keys[0].revoked = datetime.now(UTC)
-    return _info(keys[0])
+    return keys[0]
 
 
 def new_secret() -> str:

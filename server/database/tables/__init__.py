@@ -5,6 +5,7 @@ from server.database.tables.agents import MadeAgent
 from server.database.tables.avatars import Avatar
 from server.database.tables.base import Base, UtcDateTime
 from server.database.tables.calls import Call, Turn
+from server.database.tables.credits import CreditBalance, CreditEntry, CreditReservation, IdempotentAnswer
 from server.database.tables.jobs import Job, WebhookDelivery, WebhookEndpoint, Worker
 
 __all__ = [
@@ -13,6 +14,10 @@ __all__ = [
     "Avatar",
     "Base",
     "Call",
+    "CreditBalance",
+    "CreditEntry",
+    "CreditReservation",
+    "IdempotentAnswer",
     "Job",
     "MadeAgent",
     "Turn",

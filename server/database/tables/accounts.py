@@ -11,13 +11,19 @@ from server.database.tables.base import Base, UtcDateTime
 
 
 class Account(Base):
-    """Who owns keys and calls."""
+    """Who owns keys, calls, jobs and credits. `plan` names a section of the settings' `plans`.
+
+    `webhook_secret` (`whsec_…`) signs what is sent to `webhook_url`; it is made when it is first needed.
+    """
 
     __tablename__ = "accounts"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+    plan: Mapped[str] = mapped_column(String(20), server_default="free")
+    webhook_url: Mapped[str | None] = mapped_column(String(2048))
+    webhook_secret: Mapped[str | None] = mapped_column(String(100))
 
 
 class ApiKey(Base):
