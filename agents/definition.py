@@ -24,9 +24,12 @@ from pydantic import (
 )
 
 from agents.tools.http import PLACEHOLDER, check_url
+from media.avatar.assets import DEMO_PORTRAIT
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+PORTRAITS: Mapping[str, Path] = {"mira": DEMO_PORTRAIT}
+"""Portraits that come with Visavis, by name."""
 BUILT_IN = ("end_call", "current_time", "send_digits")
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -164,7 +167,8 @@ class AgentDefinition(_Strict):
     """One agent. `turn_taking` overrides options of `agents.conversation.policy.TurnPolicy`, which checks them.
 
     `short_prompt` replaces the system prompt for the embedded model, which loses its thread in a long one.
-    `hint` are names and words the recogniser should expect; `language` is ISO 639-1 or "auto".
+    `hint` are names and words the recogniser should expect; `language` is ISO 639-1 or "auto". `avatar` is the agent's
+    portrait: a picture (JPEG, PNG, WebP), its path relative to the agent's file, or the name of a packaged one, mira.
     """
 
     name: Text
@@ -174,6 +178,7 @@ class AgentDefinition(_Strict):
     language: str = Field(default="en", pattern=r"^(auto|[a-z]{2,3})$")
     time_zone: str = "UTC"
     hint: str = Field(default="", max_length=500)
+    avatar: str | None = Field(default=None, min_length=1, max_length=1000)
     voice: VoiceChoice = VoiceChoice()
     llm: LlmChoice = LlmChoice()
     turn_taking: dict[str, Any] = Field(default_factory=dict)
@@ -198,6 +203,16 @@ class AgentDefinition(_Strict):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"tools: {', '.join(twice)} is there twice")
         return self
+
+    def portrait(self) -> Path | None:
+        """The file of `avatar`; None without one. Raises `AgentError` for one that is not there."""
+        if self.avatar is None:
+            return None
+        path = PORTRAITS.get(self.avatar) or (self.folder / self.avatar).resolve()
+        if not path.is_file():
+            packaged = ", ".join(PORTRAITS)
+            raise AgentError(f"agent {self.name}: avatar: there is no file {path}, and no packaged one but: {packaged}")
+        return path
 
     def knowledge_files(self) -> list[Path]:
         """The files of `knowledge.paths`, folders opened. Raises `AgentError` for one that is not there."""

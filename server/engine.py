@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from agents.definition import load_agents
 from agents.link import AudioLink, Conversant
 from agents.session.services import Services, TurnRecord
 from agents.session.session import Session
@@ -22,6 +23,7 @@ from media.worker import ModelWorker, WorkerStats
 from server.agents import Agent, AgentLoader
 from server.browser.agents import AgentCard
 from server.database import Database
+from server.faces.faces import Faces
 from server.metrics import Metrics
 from server.records import Records
 from server.settings import Settings
@@ -35,10 +37,14 @@ JUDGE_CONTEXT = 1024
 
 
 class Engine:
-    """Owns the models and the sessions on them. `start` once, `close` once, both on the event loop."""
+    """Owns the models and the sessions on them. `start` once, `close` once, both on the event loop.
 
-    def __init__(self, settings: Settings, database: Database, metrics: Metrics) -> None:
+    `faces` are opened and closed with the models; without them no agent has one.
+    """
+
+    def __init__(self, settings: Settings, database: Database, metrics: Metrics, *, faces: Faces | None = None) -> None:
         self.agents: dict[str, Agent] = {}
+        self.faces = faces
         self._settings = settings
         self._records = Records(database, metrics)
         self._speech = ModelWorker("speech-synthesis")
@@ -62,6 +68,7 @@ class Engine:
             detector = group.create_task(asyncio.to_thread(_open_turn_detector))
             llama = group.create_task(asyncio.to_thread(self._open_llama))
             group.create_task(asyncio.to_thread(self._open_voices))
+            group.create_task(self._open_faces())
         self.recogniser, self._turn_detector, self._llama = recogniser.result(), detector.result(), llama.result()
         self._judge = PunctuationJudge(self._llama)
         self._services = Services(
@@ -91,6 +98,8 @@ class Engine:
         await self._records.close()
         for agent in self.agents.values():
             await agent.close()
+        if self.faces is not None:
+            await self.faces.close()
         await asyncio.to_thread(self._close_models)
 
     def ready(self) -> dict[str, str]:
@@ -111,6 +120,8 @@ class Engine:
             workers.append(self._turn_detector.worker)
         if self._llama is not None:
             workers.extend(self._llama.workers)
+        if self.faces is not None:
+            workers.extend(self.faces.workers())
         return {worker.name: worker.stats for worker in workers}
 
     @property
@@ -174,6 +185,13 @@ class Engine:
             await self._judge.warm_up()
         for agent in self.agents.values():
             await agent.prepare()
+
+    async def _open_faces(self) -> None:
+        if self.faces is None:
+            return
+        definitions = await asyncio.to_thread(load_agents, self._settings.agents_dir)
+        portraits = {agent_id: definition.portrait() for agent_id, definition in definitions.items()}
+        await self.faces.start({agent_id: path for agent_id, path in portraits.items() if path is not None})
 
     def _open_recogniser(self) -> WhisperRecogniser:
         asr = self._settings.asr

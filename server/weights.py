@@ -12,6 +12,8 @@ def needed_models(settings: Settings) -> tuple[str, ...]:
     The small language model is among them even where an endpoint answers: it judges whether a sentence is whole.
     """
     names = ["silero-vad", "smart-turn", "smollm2-135m", "minilm", "piper-joe"]
+    if settings.avatar.enabled:
+        names.append("face-landmarker")
     if settings.asr.model in WHISPER_SIZES:
         names.append(f"whisper-{settings.asr.model}")
     if settings.tts.voice.startswith("kokoro"):

@@ -114,7 +114,7 @@ class Listener:
         except WorkerError as error:
             log.warning("recognition refused", turn=turn_id, reason=str(error) or type(error).__name__)
             self._dispatch(ev.HypothesisFailed(turn_id, now))
-        except Exception:
+        except Exception:  # whatever a model raises must not end the call: the turn goes on without these words
             log.exception("recognition failed", turn=turn_id)
             self._dispatch(ev.HypothesisFailed(turn_id, now))
         else:
@@ -131,7 +131,7 @@ class Listener:
             probability = await self._services.turn_detector.probability(samples, deadline=self._clock())
         except WorkerError as error:
             log.warning("turn detector refused", turn=turn_id, reason=str(error) or type(error).__name__)
-        except Exception:
+        except Exception:  # likewise: without its opinion the turn ends by words and silence
             log.exception("turn detector failed", turn=turn_id)
         else:
             self._dispatch(ev.ProsodyScored(turn_id, revision, probability))
@@ -145,7 +145,7 @@ class Listener:
             probability = await self._services.completion.probability(text, deadline=self._clock())
         except WorkerError as error:
             log.warning("completion judge refused", turn=turn_id, reason=str(error) or type(error).__name__)
-        except Exception:
+        except Exception:  # likewise
             log.exception("completion judge failed", turn=turn_id)
         else:
             self._dispatch(ev.WordsScored(turn_id, text, probability))

@@ -75,6 +75,7 @@ class Session:
         self._end_reason = ""
         self._open: dict[int, TurnRecord] = {}
         self._state = ""
+        self._caller_speaks = False
         spawn, dispatch, clock = self._spawn, self._dispatch, self._loop.time
         self._listener = Listener(services, dispatch=dispatch, spawn=spawn, clock=clock, language=language, hint=hint)
         self._speaker = Speaker(dialogue, voice, link, speed=speed, dispatch=dispatch, spawn=spawn, clock=clock)
@@ -297,6 +298,10 @@ class Session:
         if state != self._state:
             self._state = state
             self._link.notify("state", {"state": state})
+        speaks = self._conversation.state in (State.HEARING, State.OVERLAP)
+        if speaks != self._caller_speaks:
+            self._caller_speaks = speaks
+            self._link.notify("caller", {"speaking": speaks})
 
 
 _PERFORM: dict[type, Callable[[Session, Any], None]] = {

@@ -166,7 +166,7 @@ class Speaker:
         except DialogueError as error:
             log.warning("answer failed", turn=answer.turn_id, reason=str(error))
             self._fail(answer, str(error))
-        except Exception:
+        except Exception:  # whatever model, tool or voice raises must not end the call: the agent apologises instead
             log.exception("answer failed", turn=answer.turn_id)
             self._fail(answer, "internal error")
         else:

@@ -107,6 +107,14 @@ def load_pack(folder: Path) -> AvatarPack:
         raise PackInvalid(f"{folder / _MANIFEST}: {error!r}; make the avatar anew") from error
 
 
+def pack_digest(folder: Path) -> str:
+    """What names the contents of a pack, as its manifest has it; nothing else is read. Raises `PackInvalid`."""
+    digest = _manifest(folder).get("digest")
+    if not isinstance(digest, str) or len(digest) != hashlib.sha256().digest_size * 2:
+        raise PackInvalid(f"{folder / _MANIFEST}: there is no digest; make the avatar anew")
+    return digest
+
+
 def zip_pack(folder: Path) -> bytes:
     """The pack as one zip archive, for download. Raises `PackInvalid` as `load_pack` does."""
     load_pack(folder)

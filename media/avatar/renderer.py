@@ -77,6 +77,11 @@ class Renderer(Protocol):
         """The sound it wants with each `Moment`."""
         ...
 
+    @property
+    def workers(self) -> list[ModelWorker]:
+        """The workers it draws with, for metrics."""
+        ...
+
     async def prepare(self, pack: AvatarPack) -> Avatar:
         """Make a pack ready to be drawn, or find it ready. Takes up to a second; sessions may share the result."""
         ...
@@ -117,6 +122,11 @@ class PuppetRenderer:
     def hears(self) -> Hearing:
         """Nothing: the face's state says all."""
         return Hearing()
+
+    @property
+    def workers(self) -> list[ModelWorker]:
+        """See `Renderer.workers`."""
+        return [self._worker]
 
     async def prepare(self, pack: AvatarPack) -> PuppetAvatar:
         """See `Renderer.prepare`; the 32 packs used last are kept ready."""

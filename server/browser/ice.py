@@ -70,6 +70,17 @@ def prepare_offer(offer: str) -> str:
     return "\r\n".join(kept)
 
 
+def wants_video(offer: str) -> bool:
+    """Whether a client would show a picture: it offers video that it receives."""
+    sections = offer.replace("\r\n", "\n").split("\nm=")[1:]
+    return any(
+        section.startswith("video ")
+        and not section.startswith("video 0 ")
+        and not {"a=sendonly", "a=inactive"} & set(section.split("\n"))
+        for section in sections
+    )
+
+
 def complete_answer(answer: str) -> str:
     """The answer with what we want of the client's Opus: error correction, and no more band than we listen to."""
     wishes = "minptime=10;useinbandfec=1;stereo=0;maxplaybackrate=16000"

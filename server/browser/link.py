@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 SendEvent = Callable[[str], bool]
 """Gives an event to the client; false where it cannot be sent now."""
+Observer = Callable[[str, Mapping[str, object]], None]
+"""Is told a session's event and what belongs to it, just before the client is."""
 
 
 class BrowserLink:
@@ -60,6 +62,7 @@ class BrowserLink:
         self._clock = clock
         self._session: Conversant | None = None
         self._send: SendEvent | None = None
+        self._observers: list[Observer] = []
         self._kept: deque[str] = deque(maxlen=_KEPT_EVENTS)
         self._received = 0
         self._reported = 0
@@ -75,6 +78,10 @@ class BrowserLink:
         self._send = send
         while self._kept:
             self._deliver(self._kept.popleft())
+
+    def observe(self, observer: Observer) -> None:
+        """Tell this observer, too, whatever the client is told from now on."""
+        self._observers.append(observer)
 
     # What the session may do (agents.link.AudioLink)
 
@@ -104,6 +111,8 @@ class BrowserLink:
 
     def notify(self, event: str, data: dict[str, object]) -> None:
         """Tell the client; what is said before it can hear is kept, the latest 64."""
+        for observer in self._observers:
+            observer(event, data)
         message = encode(event, data)
         if self._send is None:
             self._kept.append(message)

@@ -13,12 +13,12 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationEr
 from aiortc.rtp import RtpPacket
 
 from server.browser.errors import BadOffer
-from server.browser.ice import bound_gathering, complete_answer, configuration, prepare_offer
+from server.browser.ice import bound_gathering, complete_answer, configuration, prepare_offer, wants_video
 from server.browser.incoming import IncomingAudio
 from server.browser.link import BrowserLink
 from server.browser.options import BrowserOptions
 from server.browser.tracks import FaceTrack, SpeechTrack
-from server.browser.video import VideoFactory
+from server.browser.video import VideoFactory, VideoSource
 
 RECEIVER_BUFFER: Final = 0.06
 """Seconds that a browser buffers before it plays, typically."""
@@ -39,7 +39,8 @@ class WebRtcPeer:
         self.link = BrowserLink("browser")
         self.failure: Exception | None = None
         self._options = options
-        self._source = faces(agent_id, self.link) if faces is not None else None
+        self._face: Callable[[], VideoSource | None] = lambda: faces(agent_id, self.link) if faces else None
+        self._source: VideoSource | None = None
         self._connection = RTCPeerConnection(configuration(options, session_id, time.time()))
         self._incoming = IncomingAudio(self.link.hear, self._failed)
         self._sender: RTCRtpSender | None = None
@@ -52,6 +53,8 @@ class WebRtcPeer:
     async def answer(self, offer: str) -> str:
         """The answer to a client's offer; the media flows as soon as the client has it. Raises `BadOffer`."""
         connection, description = self._connection, RTCSessionDescription(prepare_offer(offer), "offer")
+        if wants_video(description.sdp):
+            self._source = self._face()
         self._add_tracks()
         try:
             await connection.setRemoteDescription(description)

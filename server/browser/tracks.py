@@ -13,11 +13,9 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from media.audio.opus import CLOCK_RATE, OpusEncoder
 from server.browser.link import BrowserLink
-from server.browser.video import LoadGovernor, VideoSource
+from server.browser.video import VIDEO_AHEAD, LoadGovernor, VideoSource
 
 VIDEO_CLOCK_RATE: Final = 90_000
-VIDEO_AHEAD: Final = 0.02
-"""Seconds before its media time at which a picture is asked for: rendering and encoding take that long."""
 _OFF_POLL: Final = 0.5
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -10,13 +10,18 @@ import av
 
 from media.audio.playout import Playout
 
+VIDEO_AHEAD: Final = 0.02
+"""Seconds before its media time at which a picture is asked for: rendering and encoding take that long."""
 _WINDOW: Final = 2.0
 _LATE_SHARE: Final = 0.2
 _RECOVERY: Final = 10.0
 
 
 class SpeechTimeline(Protocol):
-    """What a mouth follows: which speech sounds when. `server.browser.link.BrowserLink` implements it."""
+    """What a face follows: which speech sounds when, and what goes on. `server.browser.link.BrowserLink` implements it.
+
+    Of the events a face looks at `state` {state} and `caller` {speaking}.
+    """
 
     rate: int
 
@@ -27,6 +32,14 @@ class SpeechTimeline(Protocol):
 
     def position_at(self, media_time: float) -> int | None:
         """The playout position (samples at `rate`) that sounds at a media time in seconds; None for silence."""
+        ...
+
+    def observe(self, observer: Callable[[str, Mapping[str, object]], None]) -> None:
+        """Tell this observer every event that the client is told from now on."""
+        ...
+
+    def notify(self, event: str, data: dict[str, object]) -> None:
+        """Tell the client."""
         ...
 
 

@@ -141,13 +141,25 @@ def _assemble(settings: Settings, database: Database, on_started: Callable[[], o
     from server.app import create_app  # noqa: PLC0415 - as above
     from server.browser.routes import browser_endpoints  # noqa: PLC0415 - as above
     from server.engine import Engine  # noqa: PLC0415 - as above
+    from server.faces.faces import Faces  # noqa: PLC0415 - as above
+    from server.faces.options import FaceOptions  # noqa: PLC0415 - as above
     from server.metrics import Metrics  # noqa: PLC0415 - as above
     from server.serving import WebServer, server_config  # noqa: PLC0415 - as above
+    from server.web.routes import web_routes  # noqa: PLC0415 - as above
 
     metrics = Metrics()
-    engine = Engine(settings, database, metrics)
-    browser = browser_endpoints(engine, settings, database, catalogue=engine)
-    app = create_app(settings, engine=engine, database=database, metrics=metrics, routes=browser.routes())
+    faces = Faces(FaceOptions.of(settings)) if settings.avatar.enabled else None
+    engine = Engine(settings, database, metrics, faces=faces)
+    browser = browser_endpoints(
+        engine, settings, database, faces=faces.open if faces else None, catalogue=engine, posters=faces
+    )
+    app = create_app(
+        settings,
+        engine=engine,
+        database=database,
+        metrics=metrics,
+        routes=[*browser.routes(), *web_routes(browser.page)],
+    )
 
     async def end_conversations() -> None:
         try:
@@ -204,7 +216,8 @@ def _announce(settings: Settings, key: str | None) -> None:
     if key is not None:
         lines.append(f"API key (shown this once): {key}")
     lines += [
-        "  talk to the demo agent:    .venv/bin/python -m server call --agent demo tests/speech/open_hours.wav",
+        f"  talk face to face:         open {settings.public_url}/ in a browser",
+        "  talk from the terminal:    .venv/bin/python -m server call --agent demo tests/speech/open_hours.wav",
         "  use a larger model:        VISAVIS_LLM__BASE_URL=… VISAVIS_LLM__MODEL=… VISAVIS_LLM__API_KEY=… make serve",
         "  stop:                      Ctrl-C",
     ]

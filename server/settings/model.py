@@ -132,6 +132,25 @@ class TtsSettings(Section):
     cache_entries: int = Field(default=256, ge=0, le=100_000)
 
 
+class AvatarSettings(Section):
+    """Faces: how they are drawn. The puppet needs no weights; a lip-sync network needs its own."""
+
+    enabled: bool = True
+    renderer: Literal["puppet", "wav2lip", "musetalk", "ultralight"] = "puppet"
+    weights: Path | None = None
+    weights_sha256: str = Field(default="", pattern=r"^([0-9a-fA-F]{64})?$")
+    size: Literal[256, 384, 512] = 512
+    threads: int = Field(default=1, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _network_needs_weights(self) -> AvatarSettings:
+        if self.renderer != "puppet" and self.weights is None:
+            raise ValueError(
+                f"weights must be set where renderer is {self.renderer}: the file or folder of its weights"
+            )
+        return self
+
+
 class TwilioSettings(Section):
     """The account whose signatures are checked; without a token only this machine may connect."""
 
@@ -222,6 +241,7 @@ class Settings(Section):
     llm: LlmSettings = LlmSettings()
     asr: AsrSettings = AsrSettings()
     tts: TtsSettings = TtsSettings()
+    avatar: AvatarSettings = AvatarSettings()
     turn: Section = Field(default_factory=TurnSettings)
     telephony: TelephonySettings = TelephonySettings()
     web: WebSettings = WebSettings()

@@ -70,6 +70,11 @@ class NeuralRenderer:
         """What the network does."""
         return self._adapter.hears
 
+    @property
+    def workers(self) -> list[ModelWorker]:
+        """See `Renderer.workers`."""
+        return [self._network, *self._puppet.workers]
+
     async def prepare(self, pack: AvatarPack) -> NeuralAvatar | PuppetAvatar:
         """See `Renderer.prepare`."""
         still = await self._puppet.prepare(pack)
