@@ -1,0 +1,1 @@
+"""The web pages that the server shows people, and the files they are made of."""
