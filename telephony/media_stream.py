@@ -65,8 +65,8 @@ class Start:
 class Media:
     """Audio of the caller, μ-law at 8 kHz.
 
-    `timestamp` in ms, since the stream began or since 1970, as the carrier counts. `lost` counts the chunks missing right before this one;
-    `repeated` says that this chunk, or a later one, had been received already.
+    `timestamp` in ms, since the stream began or since 1970, as the carrier counts. `lost` counts the chunks
+    missing right before this one; `repeated` says that this chunk, or a later one, had been received already.
     """
 
     payload: bytes

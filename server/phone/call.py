@@ -13,7 +13,7 @@ from agents.link import Conversant
 from server.phone.link import PhoneLink
 from server.phone.options import PhoneOptions
 from telephony.errors import ProtocolError
-from telephony.twilio.messages import Connected, Dtmf, Event, Mark, Media, MediaStreamProtocol, Start, Stop
+from telephony.media_stream import Connected, Dtmf, Event, Mark, Media, MediaStream, Start, Stop
 
 NORMAL: Final = 1000
 POLICY: Final = 1008
@@ -33,8 +33,8 @@ class PhoneCall:
     `started` waits for the stream's start; `converse` holds the call until it is over on either side.
     """
 
-    def __init__(self, websocket: WebSocket, options: PhoneOptions) -> None:
-        self.protocol = MediaStreamProtocol()
+    def __init__(self, websocket: WebSocket, protocol: MediaStream, options: PhoneOptions) -> None:
+        self.protocol = protocol
         self.link = PhoneLink(self.protocol, self._send)
         self._websocket = websocket
         self._options = options

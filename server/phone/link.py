@@ -15,8 +15,8 @@ from media.audio.g711 import PHONE_RATE, samples_to_ulaw, ulaw_to_samples
 from media.audio.playout import Playout
 from media.audio.resample import StreamResampler
 from telephony import dtmf
-from telephony.twilio.messages import Media, MediaStreamProtocol
-from telephony.twilio.pacing import PhonePacer
+from telephony.media_stream import Media, MediaStream
+from telephony.pacing import PhonePacer
 
 FRAME: Final = 160
 """Samples of a frame, 20 ms; one byte each in μ-law."""
@@ -40,7 +40,7 @@ class PhoneLink:
 
     def __init__(
         self,
-        protocol: MediaStreamProtocol,
+        protocol: MediaStream,
         send: Callable[[str], Awaitable[None]],
         *,
         clock: Callable[[], float] = time.monotonic,

@@ -19,9 +19,10 @@ from server.phone.gate import Gate
 from server.phone.options import PhoneOptions, SessionFactory
 from server.settings import Settings
 from telephony.errors import ProtocolError, TokenRefused, TokensFull
+from telephony.media_stream import Start
 from telephony.tokens import StreamTokens
 from telephony.twilio import twiml
-from telephony.twilio.messages import Start
+from telephony.twilio.messages import TwilioStream
 
 VOICE_PATH: Final = "/telephony/voice"
 STREAM_PATH: Final = "/telephony/stream"
@@ -108,7 +109,7 @@ class _Phone:
             await websocket.close()  # before it was accepted: HTTP 403
             return
         await websocket.accept()
-        call = PhoneCall(websocket, self._options)
+        call = PhoneCall(websocket, TwilioStream(), self._options)
         try:
             start = await call.started()
             await self._hold(call, start)
@@ -129,17 +130,17 @@ class _Phone:
     async def _hold(self, call: PhoneCall, start: Start) -> None:
         """Let the call in and hold it; its token is worth nothing before, during or after."""
         token = start.parameters.get("token", "")
-        grant = self._tokens.redeem(self._clock(), start.call_sid, token)
+        grant = self._tokens.redeem(self._clock(), start.call_id, token)
         try:
             if self._factory.active_sessions >= self._options.max_sessions:
                 raise ProtocolError(TRY_LATER, "all sessions are taken")
             session = self._factory.open_session(
-                grant.agent_id, call.link, call_id=start.call_sid, peer=grant.peer, channel=call.link.kind
+                grant.agent_id, call.link, call_id=start.call_id, peer=grant.peer, channel=call.link.kind
             )
-            with structlog.contextvars.bound_contextvars(session=session.id, call=start.call_sid):
+            with structlog.contextvars.bound_contextvars(session=session.id, call=start.call_id):
                 await call.converse(session)
         finally:
-            self._tokens.release(self._clock(), start.call_sid, token)
+            self._tokens.release(self._clock(), start.call_id, token)
 
 
 async def _form(request: Request) -> list[tuple[str, str]]:

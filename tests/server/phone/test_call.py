@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 from server.phone.call import CallerGone, PhoneCall
 from server.phone.options import PhoneOptions
 from telephony.errors import ProtocolError
+from telephony.twilio.messages import TwilioStream
 from tests.server.phone.fakes import FakeSession
 from tests.telephony import messages as twilio
 from tests.telephony.messages import text
@@ -41,7 +42,7 @@ class Wire:
         websocket = WebSocket({"type": "websocket", "headers": []}, self.receive, self.send)
         self.incoming.put_nowait({"type": "websocket.connect"})
         await websocket.accept()
-        return PhoneCall(websocket, PhoneOptions("http://127.0.0.1", "", "demo", 1, **options))
+        return PhoneCall(websocket, TwilioStream(), PhoneOptions("http://127.0.0.1", "", "demo", 1, **options))
 
 
 async def started(wire: Wire, **options: float) -> PhoneCall:

@@ -13,7 +13,8 @@ from media.audio.g711 import decode_ulaw, encode_ulaw, samples_to_ulaw
 from server.phone.call import CallerGone
 from server.phone.link import PhoneLink
 from telephony.dtmf import tones
-from telephony.twilio.messages import Media, MediaStreamProtocol
+from telephony.media_stream import Media
+from telephony.twilio.messages import TwilioStream
 from tests.server.phone.fakes import FakeSession, speech
 from tests.telephony import messages as twilio
 from tests.telephony.messages import text
@@ -35,7 +36,7 @@ class Line:
     """A link whose wire is a list; `blocked` makes the wire take nothing."""
 
     def __init__(self) -> None:
-        protocol = MediaStreamProtocol()
+        protocol = TwilioStream()
         protocol.receive(text(twilio.connected()))
         protocol.receive(text(twilio.start()))
         self.clock = Clock()

@@ -6,21 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telephony import media_stream as m
 from telephony.errors import ProtocolError
-from telephony.twilio import messages as m
-from telephony.twilio.messages import Connected, Dtmf, Mark, Media, MediaStreamProtocol, Start, Stop
+from telephony.media_stream import Connected, Dtmf, Mark, Media, Start, Stop
+from telephony.twilio.messages import TwilioStream
 from tests.telephony import messages as twilio
 from tests.telephony.messages import text
 
 
-def streaming() -> MediaStreamProtocol:
-    protocol = MediaStreamProtocol()
+def streaming() -> TwilioStream:
+    protocol = TwilioStream()
     protocol.receive(text(twilio.connected()))
     protocol.receive(text(twilio.start()))
     return protocol
 
 
-def refused(protocol: MediaStreamProtocol, message: str | bytes) -> ProtocolError:
+def refused(protocol: TwilioStream, message: str | bytes) -> ProtocolError:
     with pytest.raises(ProtocolError) as caught:
         protocol.receive(message)
     assert protocol.receive(text(twilio.media(1))) is None, "a refused stream has ended"
@@ -28,7 +29,7 @@ def refused(protocol: MediaStreamProtocol, message: str | bytes) -> ProtocolErro
 
 
 def test_a_call_is_connected_started_heard_marked_and_stopped() -> None:
-    protocol = MediaStreamProtocol()
+    protocol = TwilioStream()
     said = [
         twilio.connected(),
         twilio.start({"token": "t", "empty": ""}),
@@ -50,18 +51,18 @@ def test_a_call_is_connected_started_heard_marked_and_stopped() -> None:
 
 @pytest.mark.parametrize("first", [twilio.start(), twilio.media(1), twilio.mark("m"), twilio.dtmf("1"), twilio.stop()])
 def test_nothing_comes_before_connected(first: dict[str, Any]) -> None:
-    assert refused(MediaStreamProtocol(), text(first)).code == m.PROTOCOL_ERROR
+    assert refused(TwilioStream(), text(first)).code == m.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize("second", [twilio.connected(), twilio.media(1), twilio.mark("m"), twilio.dtmf("1")])
 def test_nothing_but_start_follows_connected(second: dict[str, Any]) -> None:
-    protocol = MediaStreamProtocol()
+    protocol = TwilioStream()
     protocol.receive(text(twilio.connected()))
     assert refused(protocol, text(second)).code == m.PROTOCOL_ERROR
 
 
 def test_a_stream_that_stops_before_it_starts_is_over() -> None:
-    protocol = MediaStreamProtocol()
+    protocol = TwilioStream()
     protocol.receive(text(twilio.connected()))
     assert protocol.receive(text(twilio.stop())) == Stop()
 
@@ -81,7 +82,7 @@ def test_what_follows_stop_is_counted_and_passed_over() -> None:
 
 
 def test_unknown_events_and_fields_are_passed_over_at_any_time() -> None:
-    protocol = MediaStreamProtocol()
+    protocol = TwilioStream()
     news = text({"event": "weather", "streamSid": "MZother", "weather": [1]})
     assert protocol.receive(news) is None
     protocol.receive(text({**twilio.connected(), "region": "us1"}))
@@ -158,7 +159,7 @@ def test_a_running_stream_survives_a_malformed_message(message: str) -> None:
 
 @pytest.mark.parametrize("message", MALFORMED[:9])
 def test_a_malformed_message_before_the_start_ends_the_connection(message: str) -> None:
-    assert refused(MediaStreamProtocol(), message).code == m.POLICY
+    assert refused(TwilioStream(), message).code == m.POLICY
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_a_malformed_message_before_the_start_ends_the_connection(message: str) 
     ],
 )
 def test_a_start_without_what_it_needs_is_refused(changes: dict[str, Any]) -> None:
-    protocol = MediaStreamProtocol()
+    protocol = TwilioStream()
     protocol.receive(text(twilio.connected()))
     error = refused(protocol, text(twilio.start(**changes)))
     assert error.code == m.POLICY
@@ -184,7 +185,7 @@ def test_a_start_without_what_it_needs_is_refused(changes: dict[str, Any]) -> No
 
 
 def test_a_start_with_a_broken_sequence_number_is_refused() -> None:
-    protocol = MediaStreamProtocol()
+    protocol = TwilioStream()
     protocol.receive(text(twilio.connected()))
     assert refused(protocol, text({**twilio.start(), "sequenceNumber": "one"})).code == m.POLICY
 
@@ -198,7 +199,7 @@ def test_a_start_with_a_broken_sequence_number_is_refused() -> None:
     ],
 )
 def test_only_mono_mulaw_at_8_khz_is_supported(audio: dict[str, Any]) -> None:
-    protocol = MediaStreamProtocol()
+    protocol = TwilioStream()
     protocol.receive(text(twilio.connected()))
     assert refused(protocol, text(twilio.start(mediaFormat=audio))).code == m.UNSUPPORTED
 
@@ -239,7 +240,7 @@ def test_messages_for_twilio_have_its_form() -> None:
 
 def test_nothing_can_be_sent_before_the_stream_has_started() -> None:
     with pytest.raises(RuntimeError):
-        MediaStreamProtocol().clear()
+        TwilioStream().clear()
 
 
 json_values = st.recursive(
@@ -276,7 +277,7 @@ any_message = st.one_of(
 
 @given(st.lists(any_message, max_size=20), st.booleans())
 def test_no_message_raises_anything_but_a_protocol_error(said: list[str | bytes], started: bool) -> None:
-    protocol = streaming() if started else MediaStreamProtocol()
+    protocol = streaming() if started else TwilioStream()
     for message in said:
         try:
             event = protocol.receive(message)

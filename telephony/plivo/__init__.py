@@ -1,0 +1,1 @@
+"""Plivo: audio-stream messages."""
