@@ -16,34 +16,45 @@ from starlette.responses import Response
 
 from server.browser.errors import Forbidden, Unauthorised
 from server.browser.options import BrowserOptions
+from server.owners import Asker, Owner
 from server.phone.gate import is_local
 
 COOKIE: Final = "visavis_page"
 
-Authenticate = Callable[[str], Awaitable[bool]]
-"""Whether this is a valid API key."""
+Authenticate = Callable[[str], Awaitable[str | None]]
+"""The account of an API key; None for one that is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who is asking. `agents`: whom it may talk to, None for all; `public`: without a key, from elsewhere."""
+    """Who is asking. `agents`: whom of the configured ones it may talk to, None for all; `public`: without a key,
+    from elsewhere; `owner`: whose avatars and agents are its own."""
 
     address: str
     agents: frozenset[str] | None
     public: bool
+    owner: Owner | None = None
+
+    @property
+    def asker(self) -> Asker:
+        """The same, as agents that people made are asked for. The page on this machine is its operator's."""
+        page = self.owner is None or self.owner.account is None
+        return Asker(self.owner, operator=page and not self.public, named=self.agents or frozenset())
 
 
 class PageAccess:
     """Gives our page its cookie and recognises it.
 
-    The cookie says only that our page was loaded here; whom its visitor may talk to is decided anew at every request.
-    Its key is of this process: after a restart the page is loaded again.
+    The cookie says only that our page was loaded here, and which visitor this is, a random id; whom it may talk to is
+    decided anew at every request. `key` signs it: with one of this process, after a restart the page is loaded again.
     """
 
-    def __init__(self, options: BrowserOptions, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, options: BrowserOptions, clock: Callable[[], float] = time.time, key: bytes | None = None
+    ) -> None:
         self._options = options
         self._clock = clock
-        self._key = secrets.token_bytes(32)
+        self._key = key or secrets.token_bytes(32)
 
     def agents_for(self, connection: HTTPConnection) -> frozenset[str] | None:
         """Whom a visitor of the page may talk to without a key: None for all, else these (maybe none)."""
@@ -54,10 +65,11 @@ class PageAccess:
         agents = self.agents_for(connection)
         if agents is not None and not agents:
             return False
-        expires = str(int(self._clock() + self._options.page_ttl))
+        expires = int(self._clock() + self._options.page_ttl)
+        signed = f"{expires}.{self._known(connection) or secrets.token_hex(16)}"
         response.set_cookie(
             COOKIE,
-            f"{expires}.{self._signature(expires)}",
+            f"{signed}.{self._signature(signed)}",
             max_age=int(self._options.page_ttl),
             path="/",
             secure=self._options.public_url.startswith("https:") and not is_local(connection),
@@ -68,15 +80,24 @@ class PageAccess:
 
     def visitor(self, connection: HTTPConnection) -> Visitor:
         """The visitor of our page that sent this request. Raises `Unauthorised` or `Forbidden`."""
-        expires, _, signature = connection.cookies.get(COOKIE, "").partition(".")
-        if not signature or not hmac.compare_digest(self._signature(expires).encode(), signature.encode()):
+        visitor = self._known(connection)
+        if visitor is None:
             raise Unauthorised("An API key is needed: Authorization: Bearer sk_live_…")
-        if not expires.isdecimal() or self._clock() >= int(expires):
+        if self._clock() >= int(connection.cookies[COOKIE].partition(".")[0]):
             raise Unauthorised("The page has been open for too long: load it again")
         if not self._same_site(connection):
             raise Forbidden("This request was not made by our page")
         agents = self.agents_for(connection)
-        return Visitor(address_of(connection), agents, public=agents is not None)
+        return Visitor(address_of(connection), agents, public=agents is not None, owner=Owner(visitor=visitor))
+
+    def _known(self, connection: HTTPConnection) -> str | None:
+        """The visitor whose cookie this is, maybe an old one; None without one of ours."""
+        signed, _, signature = connection.cookies.get(COOKIE, "").rpartition(".")
+        if not signature or not hmac.compare_digest(
+            self._signature(signed).encode(), signature.encode("utf-8", "surrogatepass")
+        ):
+            return None
+        return signed.partition(".")[2] or None
 
     def _same_site(self, connection: HTTPConnection) -> bool:
         """Whether the browser vouches that our own page makes this request."""
@@ -95,8 +116,8 @@ class PageAccess:
         own = {headers.get("host", ""), urlsplit(self._options.public_url).netloc}
         return given.scheme in ("http", "https") and given.netloc in own
 
-    def _signature(self, expires: str) -> str:
-        return hmac.new(self._key, expires.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    def _signature(self, signed: str) -> str:
+        return hmac.new(self._key, signed.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def bearer(connection: HTTPConnection) -> str:
@@ -119,6 +140,7 @@ async def identify(connection: HTTPConnection, page: PageAccess, authenticate: A
     key = bearer(connection) or connection.headers.get("x-api-key", "")
     if not key:
         return page.visitor(connection)
-    if not await authenticate(key):
+    account = await authenticate(key)
+    if account is None:
         raise Unauthorised("The API key is unknown or revoked")
-    return Visitor(address_of(connection), None, public=False)
+    return Visitor(address_of(connection), None, public=False, owner=Owner(account=account))

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from server.browser.access import Authenticate, PageAccess, bearer, identify
-from server.browser.agents import AGENTS_PATH, AgentRoutes, Catalogue, Posters
+from server.browser.access import Authenticate, PageAccess, Visitor, bearer, identify
+from server.browser.agents import AGENTS_PATH, AgentRoutes, Catalogue, PeoplesAgents, Posters
 from server.browser.calls import Calls, converse
 from server.browser.errors import BadOffer, Forbidden, Full, NoAgent, Refused, TooMany
 from server.browser.ice import ice_servers
@@ -42,9 +42,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class BrowserEndpoints:
     """All of them, and the sessions that were begun through them.
 
-    `authenticate` says whether an API key is valid. `faces` makes the video of a session; without it there is none.
-    `catalogue` lists the agents, `posters` has their pictures. `clock` is what tokens expire by. `page` gives the page
-    its cookie. Await `close` before the engine is closed.
+    `authenticate` gives the account of an API key. `faces` makes the video of a session; without it there is none.
+    `catalogue` lists the agents, `people` has those that people made, `posters` their pictures. `clock` is what tokens
+    expire by. `page` gives the page its cookie, signed with `page_key`. Await `close` before the engine is closed.
     """
 
     def __init__(
@@ -56,14 +56,17 @@ class BrowserEndpoints:
         faces: VideoFactory | None = None,
         catalogue: Catalogue | None = None,
         posters: Posters | None = None,
+        people: PeoplesAgents | None = None,
+        page_key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.page = PageAccess(options)
+        self.page = PageAccess(options, key=page_key)
+        self._people = people
         self._factory = factory
         self._options = options
         self._authenticate = authenticate
         self._faces = faces
-        self._agents = AgentRoutes(catalogue, posters, self.page, authenticate)
+        self._agents = AgentRoutes(catalogue, posters, self.page, authenticate, people)
         self._clock = clock
         self._tickets = Tickets(options.token_ttl)
         self._calls = Calls()
@@ -92,10 +95,7 @@ class BrowserEndpoints:
         agent_id = (await _json(request)).get("agentId")
         if not isinstance(agent_id, str) or not agent_id:
             raise Refused("agentId: the name of an agent is expected")
-        if visitor.agents is not None and agent_id not in visitor.agents:
-            raise Forbidden("This agent is not open to everybody: an API key is needed")
-        if not self._factory.has_agent(agent_id):
-            raise NoAgent("There is no agent of this name")
+        await self._check_agent(agent_id, visitor)
         now = self._clock()
         if visitor.public and self._tickets.held_by(now, visitor.address) >= self._options.sessions_per_address:
             raise TooMany("There are enough sessions from your address", retry_after=RETRY_AFTER)
@@ -122,6 +122,7 @@ class BrowserEndpoints:
         ticket = self._join(session_id, token)
         peer: WebRtcPeer | None = None
         try:
+            await self._load(ticket.agent_id)
             peer = self._peer(ticket)
             self._calls.add(ticket.id, peer.link)
             answer = await peer.answer(sdp)
@@ -152,6 +153,7 @@ class BrowserEndpoints:
                 return
             ticket = self._join(websocket.path_params["session_id"], token)
             self._calls.add(ticket.id, call.link)
+            await self._load(ticket.agent_id)
             session = self._open(ticket, call.link, websocket)
             with structlog.contextvars.bound_contextvars(session=session.id):
                 await call.hold(session)
@@ -179,6 +181,21 @@ class BrowserEndpoints:
             raise Full("All sessions are taken: try again in a moment", retry_after=RETRY_AFTER)
         return self._tickets.join(now, session_id, token)
 
+    async def _check_agent(self, agent_id: str, visitor: Visitor) -> None:
+        """Raises `Forbidden` or `NoAgent`. An agent that people made is loaded."""
+        configured = self._factory.has_agent(agent_id)
+        if not configured and self._people is not None and await self._people.admits(agent_id, visitor.asker):
+            return
+        if visitor.agents is not None and agent_id not in visitor.agents:
+            raise Forbidden("This agent is not open to everybody: an API key is needed")
+        if not configured:
+            raise NoAgent("There is no agent of this name")
+
+    async def _load(self, agent_id: str) -> None:
+        """Have an agent that people made at hand; that it is gone is found when the session is opened."""
+        if self._people is not None and not self._factory.has_agent(agent_id):
+            await self._people.load(agent_id)
+
     def _peer(self, ticket: Ticket) -> WebRtcPeer:
         return WebRtcPeer(ticket.id, ticket.agent_id, self._options, self._faces)
 
@@ -199,6 +216,7 @@ class BrowserEndpoints:
         try:
             if await peer.connected():
                 reason = "stopped by the server"
+                await self._load(ticket.agent_id)
                 session = self._open(ticket, peer.link)
                 with structlog.contextvars.bound_contextvars(session=session.id):
                     reason = await converse(session, peer.link, peer.watch, self._options.wind_up)
@@ -225,14 +243,24 @@ def browser_endpoints(
     faces: VideoFactory | None = None,
     catalogue: Catalogue | None = None,
     posters: Posters | None = None,
+    people: PeoplesAgents | None = None,
+    page_key: bytes | None = None,
 ) -> BrowserEndpoints:
     """The endpoints on this database's API keys; `settings` hold the port that is really bound."""
 
-    async def valid(key: str) -> bool:
-        return await database.run(authenticate, key) is not None
+    async def account_of(key: str) -> str | None:
+        found = await database.run(authenticate, key)
+        return None if found is None else found.account_id
 
     return BrowserEndpoints(
-        factory, BrowserOptions.of(settings), valid, faces=faces, catalogue=catalogue, posters=posters
+        factory,
+        BrowserOptions.of(settings),
+        account_of,
+        faces=faces,
+        catalogue=catalogue,
+        posters=posters,
+        people=people,
+        page_key=page_key,
     )
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from server.browser.agents import Catalogue, Posters
+from server.browser.agents import Catalogue, PeoplesAgents, Posters
 from server.browser.options import BrowserOptions
 from server.browser.routes import BrowserEndpoints
 from server.browser.video import VideoFactory
@@ -50,14 +50,15 @@ async def serving(
     faces: VideoFactory | None = None,
     catalogue: Catalogue | None = None,
     posters: Posters | None = None,
+    people: PeoplesAgents | None = None,
     within: float = 20.0,
     peer: str | None = None,
     **options: Any,
 ) -> AsyncIterator[Server]:
     """The routes with a fake engine; everything has to be over within so many seconds. `peer`: who seems to ask."""
 
-    async def authenticate(key: str) -> bool:
-        return key == KEY
+    async def authenticate(key: str) -> str | None:
+        return "acct_1" if key == KEY else None
 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -71,6 +72,7 @@ async def serving(
             faces=faces,
             catalogue=catalogue,
             posters=posters,
+            people=people,
             clock=clock,
         )
 

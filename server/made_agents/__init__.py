@@ -1,0 +1,1 @@
+"""Agents that people make, beside those of the settings' folder."""
