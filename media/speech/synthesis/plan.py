@@ -17,14 +17,22 @@ LATER_CLAUSE, LATER_LONGEST = 120, 220
 SHORTEST_CLAUSE = 12
 """A sentence is not cut into parts of fewer letters than this."""
 
-SENTENCE_PAUSE = 0.2
-"""Seconds of silence between two sentences, what the voice leaves of its own included."""
 
-BLOCK_PAUSE = 0.35
-"""Seconds of silence between paragraphs and list items."""
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Seconds of silence, what the voice leaves of its own included.
 
-CLAUSE_PAUSE = 0.1
-"""Seconds of silence where a sentence is cut at a mark."""
+    `sentence`: between two sentences; `block`: between paragraphs and list items; `clause`: where a sentence is cut at
+    a mark.
+    """
+
+    sentence: float = 0.2
+    block: float = 0.35
+    clause: float = 0.1
+
+
+TALKING = Pauses()
+"""As people talk to each other."""
 
 _JOINING = word_set("and or but because so which that who when while if where then with for to of in on at by")
 
@@ -42,7 +50,7 @@ class Clause:
         return self.tokens[-1].mark
 
 
-def clauses(tokens: Iterable[Token]) -> Iterator[Clause]:
+def clauses(tokens: Iterable[Token], pauses: Pauses = TALKING) -> Iterator[Clause]:
     """Group words into clauses, reading no further than needed.
 
     A sentence ends a clause; a long sentence is cut at its marks, and where there are none in front of a joining
@@ -53,7 +61,7 @@ def clauses(tokens: Iterable[Token]) -> Iterator[Clause]:
         start = 0
         while start < len(sentence):
             end = _cut(sentence, start, wanted, longest)
-            yield Clause(tuple(sentence[start:end]), _pause(sentence[end - 1]))
+            yield Clause(tuple(sentence[start:end]), _pause(sentence[end - 1], pauses))
             start = end
             wanted, longest = LATER_CLAUSE, LATER_LONGEST
 
@@ -99,9 +107,9 @@ def _cut(sentence: list[Token], start: int, wanted: int, longest: int) -> int:
     return start + last[-1] + 1
 
 
-def _pause(token: Token) -> float:
+def _pause(token: Token, pauses: Pauses) -> float:
     if token.ends_block:
-        return BLOCK_PAUSE
+        return pauses.block
     if token.mark in SENTENCE_MARKS:
-        return SENTENCE_PAUSE
-    return CLAUSE_PAUSE if token.mark else 0.0
+        return pauses.sentence
+    return pauses.clause if token.mark else 0.0

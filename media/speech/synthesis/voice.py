@@ -17,7 +17,7 @@ from media.speech.synthesis.g2p.align import LINK
 from media.speech.synthesis.g2p.protocol import Phonemiser
 from media.speech.synthesis.model import BegunClause, Sound, SpeechModel
 from media.speech.synthesis.normalise import Token, normalise
-from media.speech.synthesis.plan import Clause, clauses
+from media.speech.synthesis.plan import TALKING, Clause, Pauses, clauses
 from media.speech.synthesis.timeline import Timeline
 from media.speech.synthesis.timing import spoken_phonemes, spoken_words
 from media.worker import ModelWorker
@@ -65,13 +65,17 @@ class SynthesisVoice:
         """The network, for measuring and for batch work that needs no worker."""
         return self._model
 
-    def synthesise(self, text: str, *, deadline: float, speed: float = 1.0) -> AsyncGenerator[SpeechChunk]:
-        """See `media.speech.protocols.Voice.synthesise`.
+    def synthesise(
+        self, text: str, *, deadline: float, speed: float = 1.0, pauses: Pauses = TALKING
+    ) -> AsyncGenerator[SpeechChunk]:
+        """See `media.speech.protocols.Voice.synthesise`. Speech with pauses of its own is not kept for repetition.
 
         Raises `ValueError` for a speed out of range, `SynthesisError`, or what `media.worker` raises.
         """
         if not SLOWEST <= speed <= FASTEST:
             raise ValueError(f"speed must be from {SLOWEST} to {FASTEST}, not {speed}")
+        if pauses != TALKING:
+            return self._rendered(text, deadline, speed, pauses)
         return self._spoken(text, deadline, speed, prepared=False)
 
     async def prepare(self, texts: Iterable[str], *, speed: float = 1.0) -> None:
@@ -90,7 +94,7 @@ class SynthesisVoice:
             return
         keep = self._cache.wants(phrase, prepared=prepared)
         spoken: list[SpeechChunk] = []
-        async with aclosing(self._rendered(text, deadline, speed)) as chunks:
+        async with aclosing(self._rendered(text, deadline, speed, TALKING)) as chunks:
             async for chunk in chunks:
                 if keep:
                     spoken.append(chunk)
@@ -98,10 +102,10 @@ class SynthesisVoice:
                         self._cache.put(phrase, spoken)
                 yield chunk
 
-    async def _rendered(self, text: str, deadline: float, speed: float) -> AsyncGenerator[SpeechChunk]:
+    async def _rendered(self, text: str, deadline: float, speed: float, pauses: Pauses) -> AsyncGenerator[SpeechChunk]:
         timeline = Timeline(self.rate)
         ended = False
-        for clause, last_clause in _with_last(clauses(normalise(text, self._model.language))):
+        for clause, last_clause in _with_last(clauses(normalise(text, self._model.language), pauses)):
             due = deadline + timeline.seconds
             parts = self._fitting(clause.tokens, await self._phonemes(clause, due))
             for (tokens, sounds), last_part in _with_last(parts):

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from media.speech.synthesis.normalise import Token, normalise
 from media.speech.synthesis.plan import (
-    BLOCK_PAUSE,
-    CLAUSE_PAUSE,
     FIRST_LONGEST,
     LATER_LONGEST,
-    SENTENCE_PAUSE,
+    TALKING,
     Clause,
+    Pauses,
     clauses,
     letters,
 )
@@ -57,7 +56,13 @@ def test_a_long_sentence_without_marks_is_cut_before_a_joining_word() -> None:
 def test_pauses_follow_what_ends_the_clause() -> None:
     text = "Well, this sentence is long enough for a cut, you see, at a comma. Short. New\n\nParagraph"
     pauses = [clause.pause for clause in clauses(normalise(text))]
-    assert pauses == [CLAUSE_PAUSE, SENTENCE_PAUSE, SENTENCE_PAUSE, BLOCK_PAUSE, BLOCK_PAUSE]
+    assert pauses == [TALKING.clause, TALKING.sentence, TALKING.sentence, TALKING.block, TALKING.block]
+
+
+def test_a_reader_pauses_as_asked() -> None:
+    text = "Short. New\n\nParagraph"
+    pauses = [clause.pause for clause in clauses(normalise(text), Pauses(sentence=0.4, block=0.8))]
+    assert pauses == [0.4, 0.8, 0.8]
 
 
 def test_no_more_is_read_than_the_first_clause_needs() -> None:
