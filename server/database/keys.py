@@ -49,12 +49,12 @@ class IssuedKey:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a key speaks for."""
+    """The account that a key speaks for: its id, name and plan."""
 
-    key: KeyInfo
-    account_id: str
-    account_name: str
+    id: str
+    name: str
     plan: str
+    key: KeyInfo
 
 
 def first_key(session: Session, bootstrap: str | None = None, *, credits: int = FIRST_CREDITS) -> IssuedKey | None:  # noqa: A002 - their name
@@ -97,7 +97,7 @@ def identify(session: Session, secret: str) -> Identity | None:
     if found is None:
         return None
     account = session.get_one(Account, found.account_id)
-    return Identity(_info(found), account.id, account.name, account.plan)
+    return Identity(account.id, account.name, account.plan, _info(found))
 
 
 def _recognise(session: Session, secret: str) -> ApiKey | None:

@@ -4,6 +4,7 @@ the two equal."""
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -203,6 +204,73 @@ class SessionSettings(Section):
     max: int = Field(default=16, ge=1, le=10_000)
 
 
+def _window(value: str) -> str:
+    parse_window(value)
+    return value
+
+
+def parse_window(value: str) -> tuple[int, int]:
+    """Requests and seconds of a text such as `5 per 10 seconds`. Raises `ValueError`."""
+    found = _WINDOW.fullmatch(value.strip().lower())
+    seconds = int(found[2] or 1) * _UNITS[found[3]] if found else 0
+    if found is None or not 1 <= int(found[1]) <= 10**9 or not 1 <= seconds <= _UNITS["day"]:
+        raise ValueError("must be requests per time of at most a day, for example 5 per 10 seconds or 200 per hour")
+    return int(found[1]), seconds
+
+
+_WINDOW = re.compile(r"(\d{1,10}) ?(?:/|per) ?(\d{1,6})? ?(second|minute|hour|day)s?")
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
+Window = Annotated[str, AfterValidator(_window)]
+
+
+class LimitSettings(Section):
+    """Rate limits. Quotas and windows of accounts are in `plans`; here is what holds for everybody."""
+
+    enabled: bool = True
+    redis_url: SecretStr | None = None
+    anonymous: Window = "20 per 10 seconds"
+    console: Window = "120 per 10 seconds"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("must begin with redis:// or rediss://")
+        return value
+
+
+class PlanSettings(Section):
+    """What an account of a plan may do: requests a day (UTC), a window for each kind of request, credits to begin with."""
+
+    requests_per_day: int = Field(default=100, ge=1, le=10**9)
+    credits: int = Field(default=0, ge=0, le=10**12)
+    generate: Window = "5 per 10 seconds"
+    read: Window = "20 per 10 seconds"
+    write: Window = "20 per 10 seconds"
+    upload: Window = "10 per 60 seconds"
+    delete: Window = "10 per 60 seconds"
+    call: Window = "200 per hour"
+
+
+class PlansSettings(Section):
+    """The plans, from the least to the most."""
+
+    free: PlanSettings = PlanSettings(requests_per_day=100, credits=100)
+    creator: PlanSettings = PlanSettings(requests_per_day=500, credits=1_000)
+    pro: PlanSettings = PlanSettings(requests_per_day=1_000, credits=5_000)
+    business: PlanSettings = PlanSettings(requests_per_day=10_000, credits=25_000)
+    enterprise: PlanSettings = PlanSettings(requests_per_day=1_000_000, credits=100_000)
+
+    def of(self, plan: str) -> PlanSettings:
+        """The plan of this name; one that is not known any more counts as the least."""
+        found: PlanSettings = getattr(self, plan) if plan in PLANS else self.free
+        return found
+
+
+PLANS = tuple(PlansSettings.model_fields)
+
+
 class MetricsSettings(Section):
     """GET /metrics."""
 
@@ -247,6 +315,8 @@ class Settings(Section):
     web: WebSettings = WebSettings()
     sessions: SessionSettings = SessionSettings()
     metrics: MetricsSettings = MetricsSettings()
+    limits: LimitSettings = LimitSettings()
+    plans: PlansSettings = PlansSettings()
 
     @field_validator("data_dir", "agents_dir")
     @classmethod

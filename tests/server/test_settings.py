@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agents.conversation.policy import TurnPolicy
 from server.settings import Settings, SettingsError, load_settings
+from server.settings.model import PLANS, parse_window
 
 KEY = "sk_live_" + "k" * 24
 
@@ -196,3 +197,21 @@ def test_any_file_gives_settings_or_an_error(tmp_path_factory: pytest.TempPathFa
         load_settings({"VISAVIS_CONFIG": str(path)})
     except SettingsError as error:
         assert all(str(path) in problem for problem in error.problems)
+
+
+def test_windows_are_requests_and_seconds() -> None:
+    assert parse_window("5 per 10 seconds") == (5, 10)
+    assert parse_window("200 per hour") == (200, 3600)
+    assert parse_window("3/2 minutes") == (3, 120)
+    for wrong in ("", "5", "0 per 10 seconds", "5 per 0 seconds", "5 per 2 days", "-1 per second", "five per second"):
+        with pytest.raises(ValueError, match="requests per time"):
+            parse_window(wrong)
+    [problem] = problems({"VISAVIS_PLANS__PRO__GENERATE": "often"})
+    assert problem.startswith("plans.pro.generate = 'often' (VISAVIS_PLANS__PRO__GENERATE): must be requests per time")
+
+
+def test_a_plan_that_is_not_known_any_more_counts_as_the_least() -> None:
+    plans = Settings().plans
+    assert plans.of("enterprise").credits == 100_000
+    assert plans.of("platinum") == plans.free
+    assert [plans.of(plan).requests_per_day for plan in PLANS] == [100, 500, 1_000, 10_000, 1_000_000]
