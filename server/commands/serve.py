@@ -95,7 +95,7 @@ def _first_key(database: Database, settings: Settings) -> str | None:
     from server.database import authenticate, first_key  # noqa: PLC0415 - as above
 
     given = settings.bootstrap_key.get_secret_value() if settings.bootstrap_key else None
-    issued = database.run_here(first_key, given)
+    issued = database.run_here(first_key, given, credits=settings.plans.enterprise.credits)
     if issued is None and given is not None and database.run_here(authenticate, given) is None:
         log.warning("VISAVIS_BOOTSTRAP_KEY is not a valid key here: it counts only when the database is new")
     return issued.secret if issued is not None and given is None else None

@@ -170,6 +170,10 @@ class WebSettings(Section):
 
     public_agents: tuple[str, ...] = ()
     sessions_per_address: int = Field(default=2, ge=1, le=10_000)
+    public_avatars: bool = False
+    avatars_per_address: int = Field(default=20, ge=1, le=100_000)
+    avatars_kept_h: float = Field(default=24.0, ge=0.1, le=24 * 365)
+    avatars_max: int = Field(default=500, ge=1, le=1_000_000)
     token_s: float = Field(default=120, ge=5, le=600)
     stun_urls: tuple[str, ...] = ()
     turn_urls: tuple[str, ...] = ()
@@ -241,7 +245,7 @@ class LimitSettings(Section):
 
 
 class PlanSettings(Section):
-    """What an account of a plan may do: requests a day (UTC), a window for each kind of request, credits to begin with."""
+    """What an account of a plan may do: requests a day (UTC), a window for each kind of request, its first credits."""
 
     requests_per_day: int = Field(default=100, ge=1, le=10**9)
     credits: int = Field(default=0, ge=0, le=10**12)
