@@ -16,7 +16,7 @@ from server.database import Database
 from server.errors import on_failure, on_http_exception
 from server.health import health_routes
 from server.metrics import Metrics
-from server.middleware import BodyLimit, Requests, SecurityHeaders, TrustedProxies
+from server.middleware import BodyBounds, BodyLimit, Requests, SecurityHeaders, TrustedProxies
 from server.phone.options import SessionFactory
 from server.phone.routes import routes as phone_routes
 from server.settings import Settings
@@ -35,9 +35,18 @@ class Engine(SessionFactory, Protocol):
 
 
 def create_app(
-    settings: Settings, *, engine: Engine, database: Database, metrics: Metrics, routes: Sequence[BaseRoute] = ()
+    settings: Settings,
+    *,
+    engine: Engine,
+    database: Database,
+    metrics: Metrics,
+    routes: Sequence[BaseRoute] = (),
+    bodies: Mapping[str, BodyBounds] | None = None,
 ) -> ASGIApp:
-    """The application. `settings` hold the port that is really bound; `routes` come before our own."""
+    """The application. `settings` hold the port that is really bound; `routes` come before our own.
+
+    `bodies`: paths that accept other bodies than the settings allow everywhere.
+    """
     metrics.watch_workers(engine.worker_stats)
     metrics.watch_sessions(lambda: engine.active_sessions)
 
@@ -54,7 +63,9 @@ def create_app(
         exception_handlers={HTTPException: on_http_exception, Exception: on_failure},
     )
     inner.router.redirect_slashes = False
-    app: ASGIApp = BodyLimit(inner, settings.server.max_body_bytes, settings.server.receive_timeout_s)
+    app: ASGIApp = BodyLimit(
+        inner, BodyBounds(settings.server.max_body_bytes, settings.server.receive_timeout_s), bodies
+    )
     app = SecurityHeaders(app)
     app = Requests(app, metrics.request)
     return TrustedProxies(app, settings.server.trusted_proxies)

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from agents.definition import load_agents
+from agents.definition import AgentDefinition, load_agents
 from agents.link import AudioLink, Conversant
 from agents.session.services import Services, TurnRecord
 from agents.session.session import Session
@@ -18,12 +18,16 @@ from media.models import model_dir, status
 from media.speech.activity.silero import SileroModel
 from media.speech.recognition.whisper import WhisperOptions, WhisperRecogniser
 from media.speech.synthesis.registry import VoiceRegistry
+from media.speech.synthesis.voice import SynthesisVoice
 from media.speech.turn_end.smart_turn import SmartTurn
 from media.worker import ModelWorker, WorkerStats
 from server.agents import Agent, AgentLoader
 from server.browser.agents import AgentCard
 from server.database import Database
 from server.faces.faces import Faces
+from server.made_agents.definition import definition_of
+from server.made_agents.loaded import LoadedAgents
+from server.made_agents.records import AgentRecord
 from server.metrics import Metrics
 from server.records import Records
 from server.settings import Settings
@@ -32,6 +36,8 @@ from server.weights import needed_models
 
 CHATS = 4
 """Answers the embedded model writes at once."""
+LOADED_AGENTS = 64
+"""People's agents that are kept ready; those in use besides."""
 JUDGE_CONTEXT = 1024
 """Tokens the completion judge shares among its slots when it has the embedded model to itself."""
 
@@ -44,6 +50,7 @@ class Engine:
 
     def __init__(self, settings: Settings, database: Database, metrics: Metrics, *, faces: Faces | None = None) -> None:
         self.agents: dict[str, Agent] = {}
+        self.people = LoadedAgents(self._load_made, LOADED_AGENTS)
         self.faces = faces
         self._settings = settings
         self._records = Records(database, metrics)
@@ -55,6 +62,7 @@ class Engine:
         self._llama: LlamaRuntime | None = None
         self._embedder = LocalEmbedder()
         self._voices: VoiceRegistry | None = None
+        self._loader: AgentLoader | None = None
         self._sessions: dict[str, Session] = {}
         self._idle = asyncio.Event()
         self._preparing: asyncio.Task[None] | None = None
@@ -78,8 +86,8 @@ class Engine:
             completion=self._judge,
         )
         assert self._voices is not None  # noqa: S101 - opened above
-        loader = AgentLoader(self._settings, voices=self._voices, llama=self._llama, embedder=self._embedder)
-        self.agents = await loader.load_all()
+        self._loader = AgentLoader(self._settings, voices=self._voices, llama=self._llama, embedder=self._embedder)
+        self.agents = await self._loader.load_all()
         self._records.start()
         self._preparing = asyncio.get_running_loop().create_task(self._prepare())
 
@@ -96,6 +104,7 @@ class Engine:
         if self._sessions:
             await self._idle.wait()
         await self._records.close()
+        await self.people.close()
         for agent in self.agents.values():
             await agent.close()
         if self.faces is not None:
@@ -130,8 +139,22 @@ class Engine:
         return len(self._sessions)
 
     def has_agent(self, agent_id: str) -> bool:
-        """Whether there is an agent of this name."""
+        """Whether there is a configured agent of this name; people's are asked for in `server.made_agents.service`."""
         return agent_id in self.agents
+
+    def definitions(self) -> dict[str, AgentDefinition]:
+        """The configured agents' definitions."""
+        return {agent_id: agent.definition for agent_id, agent in self.agents.items()}
+
+    def voice_names(self) -> list[str]:
+        """The voices that agents may have, by name."""
+        return [] if self._voices is None else self._voices.names()
+
+    async def voice(self, name: str | None = None) -> SynthesisVoice:
+        """A voice, opened; None for the server's own. Raises `SynthesisError` or `ModelError`."""
+        if self._voices is None or self._closing:
+            raise RuntimeError("the engine has no voices now")
+        return await self._voices.get(name or self._settings.tts.voice)
 
     def agent_cards(self) -> list[AgentCard]:
         """What visitors see of the agents before a call."""
@@ -142,9 +165,11 @@ class Engine:
 
     def open_session(self, agent_id: str, link: AudioLink, *, call_id: str, peer: str, channel: str) -> Conversant:
         """A new session of this agent on this link; see `server.phone.options.SessionFactory`."""
-        agent = self.agents[agent_id]
         if self._services is None or self._closing:
             raise RuntimeError("the engine does not take calls now")
+        # A carrier may bring the same call again; records need an id that is used once.
+        session_id = f"{call_id}.{secrets.token_hex(2)}"
+        agent = self.agents.get(agent_id) or self.people.hold(agent_id, session_id)
         definition = agent.definition
         session = Session(
             self._services,
@@ -157,8 +182,7 @@ class Engine:
             language=None if definition.language == "auto" else definition.language,
             hint=definition.hint,
             speed=definition.voice.speed,
-            # A carrier may bring the same call again; records need an id that is used once.
-            session_id=f"{call_id}.{secrets.token_hex(2)}",
+            session_id=session_id,
         )
         self._sessions[session.id] = session
         self._idle.clear()
@@ -175,8 +199,14 @@ class Engine:
         """A session is over."""
         self._records.ended(session_id, reason)
         self._sessions.pop(session_id, None)
+        self.people.release(session_id)
         if not self._sessions:
             self._idle.set()
+
+    async def _load_made(self, record: AgentRecord) -> Agent:
+        if self._loader is None or self._closing:
+            raise RuntimeError("the engine does not load agents now")
+        return await self._loader.load(record.id, definition_of(record, self.definitions()))
 
     async def _prepare(self) -> None:
         """Speak the agents' phrases ahead and let the models run once, so that the first caller does not wait."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -11,31 +13,42 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.errors import error_response
 
 
-class BodyLimit:
-    """Refuses bodies over `limit` bytes (413) and bodies that take longer than `seconds` to come (408).
+@dataclass(frozen=True, slots=True)
+class BodyBounds:
+    """What a body may have at most: bytes, and seconds to come."""
 
-    A body that declares its size is refused before any of it is read.
+    bytes: int
+    seconds: float
+
+
+class BodyLimit:
+    """Refuses bodies that are too large (413) and bodies that take too long to come (408).
+
+    `bounds` hold for all paths but those that `exceptions` names. A body that declares its size is refused before any
+    of it is read.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, bounds: BodyBounds, exceptions: Mapping[str, BodyBounds] | None = None) -> None:
         self._app = app
-        self._limit = limit
-        self._seconds = seconds
+        self._bounds = bounds
+        self._exceptions = dict(exceptions or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, its body counted and timed as it is read."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        bounds = self._exceptions.get(scope["path"], self._bounds)
+        too_large = f"The body is larger than {bounds.bytes} bytes"
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > self._limit:
-            response = error_response(413, self._too_large)
+        if not declared.isdecimal() or int(declared) > bounds.bytes:
+            response = error_response(413, too_large)
             response.headers["connection"] = "close"
             await response(scope, receive, send)
             return
         read = 0
         whole = False
-        deadline = asyncio.get_running_loop().time() + self._seconds
+        deadline = asyncio.get_running_loop().time() + bounds.seconds
 
         async def bounded() -> Message:
             nonlocal read, whole
@@ -48,12 +61,8 @@ class BodyLimit:
                 raise HTTPException(408, "The request took too long to arrive", {"connection": "close"}) from None
             read += len(message.get("body", b""))
             whole = not message.get("more_body", False)
-            if read > self._limit:
-                raise HTTPException(413, self._too_large, {"connection": "close"})
+            if read > bounds.bytes:
+                raise HTTPException(413, too_large, {"connection": "close"})
             return message
 
         await self._app(scope, bounded, send)
-
-    @property
-    def _too_large(self) -> str:
-        return f"The body is larger than {self._limit} bytes"
