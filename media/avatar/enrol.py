@@ -25,7 +25,8 @@ _SECOND_FACE = 0.5  # a second face this large, as a part of the first one's hei
 _MOST_YAW, _SOME_YAW = 32.0, 18.0
 _MOST_PITCH = 30.0
 _SHARP, _SOFT = 0.012, 0.019
-_FACE_SHARE, _HEADROOM = 0.46, 0.22  # of the crop's side: forehead to chin, and above the forehead
+_FACE_SHARE, _HEADROOM = 0.40, 0.27  # of the crop's side: forehead to chin, and above the forehead
+_CLOSE_SHARE = 0.46  # a crop close to the face, at which sharpness is judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class HeadAngles:
     yaw: float
     pitch: float
     roll: float
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A pack's square in the picture it was cut from: left and top edge and side, in pixels of the picture."""
+
+    left: float
+    top: float
+    side: float
 
 
 def enrol(data: bytes, landmarker: FaceLandmarker, *, name: str = "avatar") -> AvatarPack:
@@ -48,6 +58,13 @@ def enrol(data: bytes, landmarker: FaceLandmarker, *, name: str = "avatar") -> A
 
 def enrol_picture(picture: Picture, landmarker: FaceLandmarker, *, name: str = "avatar") -> AvatarPack:
     """`enrol` for a decoded picture (RGB)."""
+    return enrol_in_place(picture, landmarker, name=name)[0]
+
+
+def enrol_in_place(
+    picture: Picture, landmarker: FaceLandmarker, *, name: str = "avatar"
+) -> tuple[AvatarPack, Placement]:
+    """`enrol_picture`, and where in the picture the pack's square lies."""
     warnings: list[str] = []
     face = _only_face(landmarker.detect(picture), warnings)
     _check_size(face, warnings)
@@ -58,7 +75,10 @@ def enrol_picture(picture: Picture, landmarker: FaceLandmarker, *, name: str = "
     placed = face.landmarks.astype(np.float64)
     placed[:, :2] = placed[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     placed[:, 2] *= matrix[0, 0]
-    return AvatarPack(name, portrait, placed.astype(np.float32), face.height, tuple(warnings))
+    pack = AvatarPack(name, portrait, placed.astype(np.float32), face.height, tuple(warnings))
+    scale = float(matrix[0, 0])
+    left, top = ((0.5 * scale - 0.5 - matrix[axis, 2]) / scale for axis in (0, 1))
+    return pack, Placement(float(left), float(top), SIDE / scale)
 
 
 def head_angles(landmarks: Points) -> HeadAngles:
@@ -72,11 +92,13 @@ def head_angles(landmarks: Points) -> HeadAngles:
     )
 
 
-def crop(picture: Picture, landmarks: Points) -> tuple[Picture, np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
+def crop(
+    picture: Picture, landmarks: Points, face_share: float = _FACE_SHARE
+) -> tuple[Picture, np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
     """The 512×512 square with head and shoulders, and the 2×3 matrix from the picture's pixels to its own."""
     height, width = picture.shape[:2]
     forehead, chin = landmarks[topo.FOREHEAD, :2], landmarks[topo.CHIN, :2]
-    side = min(float(np.hypot(*(chin - forehead))) / _FACE_SHARE, float(min(height, width)))
+    side = min(float(np.hypot(*(chin - forehead))) / face_share, float(min(height, width)))
     centre = float(landmarks[list(topo.OVAL), 0].mean())
     left = float(np.clip(centre - side / 2, 0, width - side))
     top = float(np.clip(forehead[1] - _HEADROOM * side, 0, height - side))
@@ -94,9 +116,8 @@ def crop(picture: Picture, landmarks: Points) -> tuple[Picture, np.ndarray[tuple
 
 def sharpness(picture: Picture, landmarks: Points) -> float:
     """Detail at the eyes and mouth: strength of the finest edges over that of the coarse ones, at one face size."""
-    upright, _ = crop(picture, landmarks)
+    upright, matrix = crop(picture, landmarks, _CLOSE_SHARE)
     grey = cv2.cvtColor(upright, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    _, matrix = crop(picture, landmarks)
     points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     x0, y0 = np.clip(points[: topo.SKIN_LANDMARKS].min(0), 0, SIDE - 2).astype(int)
     x1, y1 = np.clip(points[: topo.SKIN_LANDMARKS].max(0), 2, SIDE).astype(int)

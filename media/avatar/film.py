@@ -1,38 +1,38 @@
-"""A portrait and a recording become a video file: the live driver and renderer, unpaced and in bounded memory."""
+"""A face and a recording become a video file: the live driver and renderer, unpaced and in bounded memory."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import av
 import numpy as np
 import numpy.typing as npt
+import soxr
 
 from media.audio.frames import SPEECH_RATE, Samples
-from media.avatar.audio_visemes.features import STEPS_PER_SECOND
-from media.avatar.audio_visemes.network import AudioVisemes, AudioVisemeStream, emphasis_of
+from media.avatar.audio_visemes.network import AudioVisemes
 from media.avatar.driver import FaceDriver, Mood
 from media.avatar.errors import SpeechUnreadable
-from media.avatar.face import MOUTH_SHAPES, FaceState, MouthWeights
+from media.avatar.face import FaceState
 from media.avatar.pack import SIDE, AvatarPack
 from media.avatar.puppet.renderer import Puppet
-from media.avatar.renderer import Frame, draw
+from media.avatar.renderer import draw
+from media.avatar.soundtrack import SOUND_RATE, FilmTrack, Speech
+from media.files import appearing
 
 FRAME_RATE = 25
-SOUND_RATE = 48_000
 
 _DRAWING = 2  # frames drawn at once, beside the encoder
-_BLOCK = SPEECH_RATE  # samples of speech heard at a time
-_FORMATS = ("wav", "flac", "ogg", "mp3", "mov", "matroska", "aac")
-_LONGEST = 4 * 3600.0  # seconds
+_BT601, _BT709_PRIMARIES = 6, 1  # as ITU-T H.273 numbers them: how RGB became YUV here, and what the RGB was
+
+I420 = npt.NDArray[np.uint8]
+"""Shape [3/2 height, width]: Y, then U and V at half the size, BT.601, limited range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,51 +43,35 @@ class Film:
     frames: int
 
 
-class HeardTrack:
-    """A mouth track over speech that is still being heard; keeps only what is needed around the present."""
-
-    def __init__(self, network: AudioVisemes) -> None:
-        self._stream = AudioVisemeStream(network)
-        self._weights: npt.NDArray[np.float32] = np.zeros((0, MOUTH_SHAPES), np.float32)
-        self._first = 0
+class Painter(Protocol):
+    """Draws a film's frames; called from several threads at once. `width` and `height` are even."""
 
     @property
-    def end(self) -> float:
-        """Up to where the mouth is known, in seconds."""
-        return (self._first + len(self._weights)) / STEPS_PER_SECOND
+    def width(self) -> int:
+        """Pixels."""
+        ...
 
-    def hear(self, samples: Samples) -> None:
-        """Append speech, 16 kHz."""
-        self._append(self._stream.feed(samples))
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        ...
 
-    def finish(self) -> None:
-        """Nothing more follows."""
-        self._append(self._stream.finish())
+    def paint(self, face: FaceState) -> I420:
+        """One frame."""
+        ...
 
-    def forget(self, before: float) -> None:
-        """Drop what lies more than a second before this instant."""
-        drop = int((before - 1.0) * STEPS_PER_SECOND) - self._first
-        if drop > 0:
-            self._weights = self._weights[drop:]
-            self._first += drop
 
-    def mouth(self, at: float) -> MouthWeights:
-        """The mouth at an instant, at rest outside of what is known."""
-        place = at * STEPS_PER_SECOND - self._first
-        index = int(np.floor(place))
-        if index < 0 or index + 1 >= len(self._weights):
-            return np.zeros(MOUTH_SHAPES, np.float32)
-        part = np.float32(place - index)
-        return np.asarray(self._weights[index] * (1 - part) + self._weights[index + 1] * part, np.float32)
+class PuppetPainter:
+    """The avatar's own square, as live sessions see it."""
 
-    def emphasis(self, at: float) -> float:
-        """How much the voice leans on this instant, 0 to 1."""
-        index = int(at * STEPS_PER_SECOND) - self._first
-        around = self._weights[max(0, index - STEPS_PER_SECOND // 5) : index + STEPS_PER_SECOND // 5 + 1]
-        return float(emphasis_of(around)[len(around) // 2]) if len(around) else 0.0
+    width = height = SIDE
 
-    def _append(self, weights: npt.NDArray[np.float32]) -> None:
-        self._weights = np.concatenate([self._weights, weights])
+    def __init__(self, pack: AvatarPack) -> None:
+        self._puppet = Puppet(pack)
+
+    def paint(self, face: FaceState) -> I420:
+        """See `Painter.paint`."""
+        return draw(self._puppet, face).i420
 
 
 def render_film(
@@ -98,51 +82,78 @@ def render_film(
     The file appears when it is whole. `threads` for the encoder, 0: as many as there are cores. Raises
     `SpeechUnreadable`.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{out.stem}.", suffix=".mp4", dir=out.parent)
-    os.close(handle)
-    scratch = Path(name)
-    try:
-        film = _write(Puppet(pack), HeardTrack(network), FaceDriver(seed=seed), speech, _Target(scratch, threads))
-        scratch.chmod(0o644)
-        scratch.replace(out)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            scratch.unlink()
-    return film
+    driver = FaceDriver(seed=seed)
+    return write_film(PuppetPainter(pack), driver, Speech(speech), out, network, encoding=Encoding(threads=threads))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a film is encoded: x264's preset and constant rate factor, threads (0: as many as there are cores)."""
+
+    preset: str = "veryfast"
+    quality: int = 20
+    threads: int = 0
+
+
+def write_film(
+    painter: Painter,
+    driver: FaceDriver,
+    speech: Speech,
+    out: Path,
+    network: AudioVisemes,
+    *,
+    encoding: Encoding = Encoding(),
+    on_frame: Callable[[int], None] | None = None,
+) -> Film:
+    """`render_film` for whatever paints. `on_frame` is told how many frames are drawn; what it raises ends the film.
+
+    Nothing is left of a film that ended so. `driver` must be new.
+    """
+    with appearing(out) as scratch:
+        return _write(painter, driver, speech, speech.mouth(network), _Target(scratch, encoding, on_frame))
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
     path: Path
-    threads: int
+    encoding: Encoding
+    on_frame: Callable[[int], None] | None
 
 
-def _write(puppet: Puppet, track: HeardTrack, driver: FaceDriver, speech: Path, target: _Target) -> Film:
+def _write(painter: Painter, driver: FaceDriver, speech: Speech, track: FilmTrack, target: _Target) -> Film:
     driver.set_mood(Mood.SPEAKING, 0.0)
     driver.play(track, 0.0)
+    ears = soxr.ResampleStream(SOUND_RATE, SPEECH_RATE, 1, dtype="float32", quality="HQ")
     with (
         ThreadPoolExecutor(_DRAWING, "drawing") as pool,
         av.open(str(target.path), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
-        reel = _Reel(container, target.threads)
-        easel = _Easel(pool, puppet, reel)
+        reel = _Reel(container, painter.width, painter.height, target.encoding)
+        easel = _Easel(pool, painter, reel, target.on_frame)
         heard = 0
-        for sound in decode_speech(speech):
-            heard += len(sound)
-            track.hear(sound)
-            reel.hear(sound)
-            _draw_until(track.end, easel, driver, track)
-        if not heard:
-            raise SpeechUnreadable(f"{speech} holds no sound")
-        track.finish()
-        _draw_until(heard / SPEECH_RATE, easel, driver, track)
-        easel.finish()
-        reel.finish()
-        return Film(heard / SPEECH_RATE, reel.frames)
+        try:
+            for sound in speech.blocks():
+                heard += len(sound)
+                track.hear(ears.resample_chunk(sound))
+                reel.hear(sound)
+                _draw_until(min(track.end, heard / SOUND_RATE), easel, driver, track)
+            if not heard:
+                raise SpeechUnreadable(f"{_name(speech)} holds no sound")
+            track.hear(ears.resample_chunk(np.zeros(0, np.float32), last=True))
+            track.finish()
+            _draw_until(heard / SOUND_RATE, easel, driver, track)
+            easel.finish()
+            reel.finish()
+        finally:
+            easel.drop()
+        return Film(heard / SOUND_RATE, reel.frames)
 
 
-def _draw_until(end: float, easel: _Easel, driver: FaceDriver, track: HeardTrack) -> None:
+def _name(speech: Speech) -> str:
+    return str(speech.sound) if isinstance(speech.sound, Path) else "the speech"
+
+
+def _draw_until(end: float, easel: _Easel, driver: FaceDriver, track: FilmTrack) -> None:
     """Draw the frames whose middle lies before `end`; one more would need sound that has not been heard."""
     while (at := (easel.frames + 0.5) / FRAME_RATE) < end:
         easel.draw(driver.state(at))
@@ -152,50 +163,62 @@ def _draw_until(end: float, easel: _Easel, driver: FaceDriver, track: HeardTrack
 class _Easel:
     """Draws some frames ahead of the encoder, beside it, and hands them on in order."""
 
-    def __init__(self, pool: ThreadPoolExecutor, puppet: Puppet, reel: _Reel) -> None:
-        self._pool, self._puppet, self._reel = pool, puppet, reel
-        self._drawn: deque[Future[Frame]] = deque()
+    def __init__(
+        self, pool: ThreadPoolExecutor, painter: Painter, reel: _Reel, on_frame: Callable[[int], None] | None
+    ) -> None:
+        self._pool, self._painter, self._reel, self._on_frame = pool, painter, reel, on_frame
+        self._drawn: deque[Future[I420]] = deque()
         self.frames = 0
 
     def draw(self, face: FaceState) -> None:
         """Begin a frame; waits for the oldest when enough are begun."""
-        self._drawn.append(self._pool.submit(draw, self._puppet, face))
+        if self._on_frame is not None:
+            self._on_frame(self.frames)
+        self._drawn.append(self._pool.submit(self._painter.paint, face))
         self.frames += 1
         while len(self._drawn) > 2 * _DRAWING:
-            self._reel.show(self._drawn.popleft().result().i420)
+            self._reel.show(self._drawn.popleft().result())
 
     def finish(self) -> None:
         """Hand on what is left."""
         while self._drawn:
-            self._reel.show(self._drawn.popleft().result().i420)
+            self._reel.show(self._drawn.popleft().result())
+
+    def drop(self) -> None:
+        """Give up what has not begun."""
+        for frame in self._drawn:
+            frame.cancel()
+        self._drawn.clear()
 
 
 class _Reel:
     """The streams of an MP4 file that is being written."""
 
-    def __init__(self, container: av.container.OutputContainer, threads: int) -> None:
+    def __init__(self, container: av.container.OutputContainer, width: int, height: int, encoding: Encoding) -> None:
         self._container = container
         self.frames = 0
         self._video: av.VideoStream = container.add_stream("libx264", rate=FRAME_RATE)
-        self._video.width = self._video.height = SIDE
+        self._video.width, self._video.height = width, height
         self._video.pix_fmt = "yuv420p"
         self._video.codec_context.time_base = Fraction(1, FRAME_RATE)
-        self._video.codec_context.options = {"preset": "veryfast", "crf": "20", "profile": "high"}
-        self._video.codec_context.thread_count = threads
+        codec = self._video.codec_context
+        codec.options = {"preset": encoding.preset, "crf": str(encoding.quality), "profile": "high"}
+        codec.thread_count = encoding.threads
+        codec.colorspace, codec.color_primaries, codec.color_trc = _BT601, _BT709_PRIMARIES, _BT709_PRIMARIES
         self._audio: av.AudioStream = container.add_stream("aac", rate=SOUND_RATE)
         self._audio.codec_context.layout = "mono"
-        self._resampler = av.AudioResampler("fltp", "mono", SOUND_RATE)
         self._heard = 0
 
     def hear(self, sound: Samples) -> None:
-        """Append sound, 16 kHz."""
+        """Append sound, 48 kHz."""
+        if not len(sound):
+            return
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[None]), "fltp", "mono")
-        frame.sample_rate = SPEECH_RATE
+        frame.sample_rate = SOUND_RATE
         frame.pts = self._heard
-        frame.time_base = Fraction(1, SPEECH_RATE)
+        frame.time_base = Fraction(1, SOUND_RATE)
         self._heard += len(sound)
-        for resampled in self._resampler.resample(frame):
-            self._container.mux(self._audio.encode(resampled))
+        self._container.mux(self._audio.encode(frame))
 
     def show(self, i420: npt.NDArray[np.uint8]) -> None:
         """Append a frame."""
@@ -207,42 +230,5 @@ class _Reel:
 
     def finish(self) -> None:
         """Write what the encoders still hold."""
-        for resampled in self._resampler.resample(None):
-            self._container.mux(self._audio.encode(resampled))
         self._container.mux(self._audio.encode(None))
         self._container.mux(self._video.encode(None))
-
-
-def decode_speech(path: Path) -> Iterator[Samples]:
-    """A sound file (or the sound of a video) as 16 kHz mono, a second at a time. Raises `SpeechUnreadable`."""
-    resampler = av.AudioResampler("fltp", None, SPEECH_RATE)
-    held: list[Samples] = []
-    count = total = 0
-    try:
-        with av.open(str(path), "r", options={"protocol_whitelist": "file"}) as container:
-            if container.format.name.split(",")[0] not in _FORMATS:
-                raise SpeechUnreadable(f"{path}: {container.format.name} is not read here; send WAV, FLAC, OGG or MP3")
-            if not container.streams.audio:
-                raise SpeechUnreadable(f"{path} has no sound")
-            for frame in _sounding(container, resampler):
-                held.append(frame)
-                count += len(frame)
-                total += len(frame)
-                if total > _LONGEST * SPEECH_RATE:
-                    raise SpeechUnreadable(f"{path} is longer than {_LONGEST / 3600:.0f} hours")
-                if count >= _BLOCK:
-                    yield np.concatenate(held)
-                    held, count = [], 0
-    except (av.error.FFmpegError, OSError) as error:
-        raise SpeechUnreadable(f"{path} cannot be read: {error.strerror or error}") from error
-    if held:
-        yield np.concatenate(held)
-
-
-def _sounding(container: av.container.InputContainer, resampler: av.AudioResampler) -> Iterator[Samples]:
-    for frame in container.decode(container.streams.audio[0]):
-        frame.pts = None
-        for resampled in resampler.resample(frame):
-            yield np.asarray(resampled.to_ndarray().mean(0), np.float32)  # FFmpeg's own mix to mono may clip
-    for resampled in resampler.resample(None):
-        yield np.asarray(resampled.to_ndarray().mean(0), np.float32)

@@ -10,7 +10,7 @@ from media.audio.playout import Playout, Pronunciation
 from media.audio.resample import StreamResampler
 from media.avatar.audio_visemes.network import AudioVisemes
 from media.avatar.face import MouthWeights
-from media.avatar.film import HeardTrack
+from media.avatar.soundtrack import HeardTrack
 from media.avatar.visemes import PhonemeTrack
 
 _AROUND: Final = 0.6

@@ -63,6 +63,13 @@ class Puppet:
             self._draw_mouth(frame, face, head, come)
         return frame
 
+    def carried_from(self, face: FaceState) -> Field:
+        """How far what the head's motion shows at a point has come: [64, 64, 2] pixels, points 8 pixels apart.
+
+        `draw` shows at p what the portrait has at p minus this; for drawing finer pictures of the same moment.
+        """
+        return self._head.grid.gentle_inverse(self._head.displacement(face))
+
     # ---- prepared once
 
     def _place_mouth(self) -> None:

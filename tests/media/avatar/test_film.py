@@ -9,7 +9,8 @@ import pytest
 
 from media.avatar.audio_visemes.network import packaged_network
 from media.avatar.errors import SpeechUnreadable
-from media.avatar.film import HeardTrack, decode_speech, render_film
+from media.avatar.film import render_film
+from media.avatar.soundtrack import HeardTrack, decode_speech
 from tests.media.avatar.faces import drawn_pack
 
 SPEECH = Path(__file__).parents[2] / "speech" / "open_hours.wav"
