@@ -24,7 +24,7 @@ _HIDDEN_TEXT = re.compile(
     r"sk_live_[\w-]+|(?<=Bearer )[\w.~+/=-]{8,}|(?<=Basic )[\w+/=]{8,}|sk-[\w-]{16,}|whsec_[\w-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 _HIDDEN = "[hidden]"
-_QUIET = dict.fromkeys(("alembic", "httpx", "httpx2", "uvicorn.error"), logging.WARNING)
+_QUIET = dict.fromkeys(("aioice", "aiortc", "alembic", "httpx", "httpx2", "uvicorn.error"), logging.WARNING)
 """Libraries whose chatter begins at a higher level than ours, unless we debug."""
 
 
