@@ -275,6 +275,27 @@ class PlansSettings(Section):
 PLANS = tuple(PlansSettings.model_fields)
 
 
+class JobSettings(Section):
+    """Durable jobs: the processes that run them, how much at once, and how long what came of them is kept."""
+
+    workers: int = Field(default=1, ge=0, le=64)
+    cpu: int = Field(default=1, ge=0, le=256)
+    gpu: int = Field(default=0, ge=0, le=256)
+    deliveries: int = Field(default=8, ge=0, le=256)
+    poll_s: float = Field(default=0.1, ge=0.02, le=10)
+    attempts: int = Field(default=3, ge=1, le=100)
+    active_per_account: int = Field(default=1000, ge=1, le=1_000_000)
+    retention_days: float = Field(default=30, gt=0, le=3650)
+    worker_timeout_s: float = Field(default=5, ge=2, le=600)
+    nice: int = Field(default=10, ge=0, le=19)
+
+
+class WebhookSettings(Section):
+    """Messages to users' URLs: the pauses after attempts that failed."""
+
+    retry_after_s: tuple[Seconds, ...] = Field(default=(10.0, 60.0, 300.0), max_length=10)
+
+
 class MetricsSettings(Section):
     """GET /metrics."""
 
@@ -318,6 +339,8 @@ class Settings(Section):
     telephony: TelephonySettings = TelephonySettings()
     web: WebSettings = WebSettings()
     sessions: SessionSettings = SessionSettings()
+    jobs: JobSettings = JobSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     metrics: MetricsSettings = MetricsSettings()
     limits: LimitSettings = LimitSettings()
     plans: PlansSettings = PlansSettings()

@@ -64,17 +64,13 @@ class Worker(Base):
 
 
 class WebhookEndpoint(Base):
-    """Where an account wants to hear of its jobs: one for the account as a whole, any number for F1's videos.
-
-    The account's row is there even without a URL, for its secret also signs what goes to URLs given with a request.
-    """
+    """A URL that wants to hear of an account's F1 videos. (The URL of the account itself stands with the account.)"""
 
     __tablename__ = "webhook_endpoints"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
-    scope: Mapped[str] = mapped_column(String(10))
-    url: Mapped[str | None] = mapped_column(String(2048))
+    url: Mapped[str] = mapped_column(String(2048))
     events: Mapped[list[str]] = mapped_column(JSON)
     secret: Mapped[str] = mapped_column(String(100))
     created: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -84,19 +80,21 @@ class WebhookEndpoint(Base):
 class WebhookDelivery(Base):
     """One message to one URL, with every attempt to bring it there. Its id is the message's, whatever the attempt.
 
-    `log` has an entry for each attempt: when, the status or what went wrong, and how long it took.
+    `target` is the id of an endpoint, `account` for the account's URL, `request` for one that came with the request;
+    each hears of an event once. `unit` names the durable unit that makes the next attempt. `log` has an entry for each
+    attempt: when, the status or what went wrong, and how long it took.
     """
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
-        UniqueConstraint("job_id", "event", "endpoint_id"),
+        UniqueConstraint("job_id", "event", "target"),
         Index("ix_webhook_deliveries_account_id_created", "account_id", "created"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), index=True)
+    target: Mapped[str] = mapped_column(String(40))
     event: Mapped[str] = mapped_column(String(40))
     url: Mapped[str] = mapped_column(String(2048))
     body: Mapped[str] = mapped_column(Text)

@@ -65,8 +65,7 @@ def _create_webhooks() -> None:
         "webhook_endpoints",
         sa.Column("id", sa.String(40), nullable=False),
         sa.Column("account_id", sa.String(40), nullable=False),
-        sa.Column("scope", sa.String(10), nullable=False),
-        sa.Column("url", sa.String(2048)),
+        sa.Column("url", sa.String(2048), nullable=False),
         sa.Column("events", sa.JSON(), nullable=False),
         sa.Column("secret", sa.String(100), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
@@ -82,7 +81,7 @@ def _create_webhooks() -> None:
         sa.Column("id", sa.String(40), nullable=False),
         sa.Column("account_id", sa.String(40), nullable=False),
         sa.Column("job_id", sa.String(64), nullable=False),
-        sa.Column("endpoint_id", sa.String(40), nullable=False),
+        sa.Column("target", sa.String(40), nullable=False),
         sa.Column("event", sa.String(40), nullable=False),
         sa.Column("url", sa.String(2048), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
@@ -96,20 +95,14 @@ def _create_webhooks() -> None:
         sa.Column("next_attempt", UtcDateTime()),
         sa.Column("finished", UtcDateTime()),
         sa.PrimaryKeyConstraint("id", name="pk_webhook_deliveries"),
-        sa.UniqueConstraint("job_id", "event", "endpoint_id", name="uq_webhook_deliveries_job_id"),
+        sa.UniqueConstraint("job_id", "event", "target", name="uq_webhook_deliveries_job_id"),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name="fk_webhook_deliveries_account_id_accounts", ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_webhook_deliveries_job_id_jobs", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(
-            ["endpoint_id"],
-            ["webhook_endpoints.id"],
-            name="fk_webhook_deliveries_endpoint_id_webhook_endpoints",
-            ondelete="CASCADE",
-        ),
     )
     op.create_index("ix_webhook_deliveries_account_id_created", "webhook_deliveries", ["account_id", "created"])
-    for column in ("endpoint_id", "status", "finished"):
+    for column in ("status", "finished"):
         op.create_index(f"ix_webhook_deliveries_{column}", "webhook_deliveries", [column])
 
 

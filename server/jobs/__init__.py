@@ -1,0 +1,1 @@
+"""Jobs that survive whatever happens to the processes that run them."""

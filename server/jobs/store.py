@@ -1,0 +1,107 @@
+"""Jobs in the database: what endpoints ask for. Every function works in its caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from server.database.tables import Job
+from server.jobs.states import ACTIVE, JobStatus, JobView
+
+PAGE = 50
+MAX_PAGE = 100
+
+
+def view(job: Job) -> JobView:
+    """What may be shown of a row."""
+    return JobView(
+        id=job.id,
+        account_id=job.account_id,
+        family=job.family,
+        kind=job.kind,
+        status=JobStatus(job.status),
+        phase=job.phase,
+        progress=job.progress,
+        payload=job.payload,
+        result=job.result,
+        error=job.error,
+        error_code=job.error_code,
+        price=job.price,
+        webhook_url=job.webhook_url,
+        created=job.created,
+        started=job.started,
+        updated=job.updated,
+        finished=job.finished,
+    )
+
+
+def find(session: Session, account_id: str, job_id: str, *, families: tuple[str, ...] = ()) -> JobView | None:
+    """An account's job (of these families); None for an unknown id and for another account's alike."""
+    job = session.get(Job, job_id)
+    if job is None or job.account_id != account_id or (families and job.family not in families):
+        return None
+    return view(job)
+
+
+def listing(
+    session: Session,
+    account_id: str,
+    *,
+    limit: int = PAGE,
+    after: str | None = None,
+    families: tuple[str, ...] = (),
+    statuses: tuple[str, ...] = (),
+    kinds: tuple[str, ...] = (),
+) -> tuple[list[JobView], bool]:
+    """An account's jobs, the newest first, and whether there are more. `after` is the last id of the page before.
+
+    Raises `LookupError` where `after` is no job of the account.
+    """
+    query = select(Job).where(Job.account_id == account_id)
+    for column, wanted in ((Job.family, families), (Job.status, statuses), (Job.kind, kinds)):
+        if wanted:
+            query = query.where(column.in_(wanted))
+    if after is not None:
+        last = session.get(Job, after)
+        if last is None or last.account_id != account_id:
+            raise LookupError(after)
+        query = query.where(or_(Job.created < last.created, and_(Job.created == last.created, Job.id < last.id)))
+    rows = list(session.scalars(query.order_by(Job.created.desc(), Job.id.desc()).limit(limit + 1)))
+    return [view(job) for job in rows[:limit]], len(rows) > limit
+
+
+def active_count(session: Session, account_id: str) -> int:
+    """How many of an account's jobs wait or run."""
+    query = select(func.count()).select_from(Job).where(Job.account_id == account_id, Job.status.in_(ACTIVE))
+    return session.scalar(query) or 0
+
+
+def depths(session: Session) -> Mapping[tuple[str, str], int]:
+    """How many jobs wait or run, by queue and status."""
+    query = select(Job.queue, Job.status, func.count()).where(Job.status.in_(ACTIVE)).group_by(Job.queue, Job.status)
+    return {(queue, status): count for queue, status, count in session.execute(query)}
+
+
+def finished_since(session: Session, since: datetime, until: datetime) -> list[tuple[str, str, float | None]]:
+    """The jobs that ended in [since, until): kind, status, and the seconds they ran (None: never)."""
+    query = select(Job.kind, Job.status, Job.started, Job.finished).where(Job.finished >= since, Job.finished < until)
+    return [
+        (kind, status, (finished - started).total_seconds() if started and finished else None)
+        for kind, status, started, finished in session.execute(query)
+    ]
+
+
+def locked(session: Session, job_id: str) -> Job | None:
+    """The row, kept from other transactions until this one ends."""
+    query = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    found: Job | None = session.scalar(query)
+    return found
+
+
+def public(result: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The metadata of a result."""
+    return result["metadata"] if result else {}

@@ -1,0 +1,1 @@
+"""Webhooks: who hears what of jobs, signed, tried again, logged."""
