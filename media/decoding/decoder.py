@@ -9,7 +9,7 @@ import os
 import signal
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -39,6 +39,7 @@ MOST_WAITING = 64
 """More requests than this at once are refused as busy."""
 MOST_FRAMES = 500
 
+_TOLD = frozenset(str(problem) for problem in MediaProblem if problem is not MediaProblem.FAILED)
 _TOO_SLOW = "The file takes too long to decode."
 _FAILED = "The file could not be decoded."
 
@@ -48,13 +49,13 @@ log = logging.getLogger(__name__)
 class SafeDecoder:
     """Decodes a few files at a time, each in a helper process that ends afterwards; serves any event loop.
 
-    `parallel` bounds the processes that work; one more waits, started, for the next request.
+    `parallel` bounds the processes that work; one more waits, started, for the next request. `start` is for tests.
     """
 
-    def __init__(self, *, parallel: int | None = None) -> None:
+    def __init__(self, *, parallel: int | None = None, start: Callable[[], Helper] = Helper) -> None:
         threads = parallel or max(1, min(4, (os.cpu_count() or 2) // 2))
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decoding")
-        self._spare = Spare()
+        self._spare = Spare(start)
         self._waiting = 0
         self._running: set[_Job] = set()
         self._lock = threading.Lock()
@@ -224,14 +225,15 @@ class _Job:
     def _checked(self, answer: dict[str, Any]) -> dict[str, Any]:
         if "problem" not in answer:
             return answer
-        if answer["problem"] == MediaProblem.FAILED:
-            log.error("Decoding a file failed unexpectedly: %s", answer.get("trace"))
-            raise MediaError(MediaProblem.FAILED, _FAILED)
-        raise MediaError(MediaProblem(answer["problem"]), str(answer["message"]))
+        problem, message = answer["problem"], answer.get("message")
+        if problem in _TOLD and isinstance(message, str):
+            raise MediaError(MediaProblem(problem), message)
+        log.error("Decoding a file failed unexpectedly: %s", answer.get("trace"))
+        raise MediaError(MediaProblem.FAILED, _FAILED)
 
 
 @contextlib.contextmanager
-def _closing(file: int) -> Any:
+def _closing(file: int) -> Iterator[None]:
     try:
         yield
     finally:

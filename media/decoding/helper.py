@@ -32,14 +32,12 @@ READY = b"ready\n"
 IDLE_S = 300.0
 """A helper that nobody needed for so long ends."""
 MOST_REQUEST_BYTES = 65_536
-NICENESS = 10
 
 _RESERVE_S = 5
 
 
 def serve(link: socket.socket) -> None:
     """Answer one request that comes over `link`; returns early when none comes."""
-    os.nice(NICENESS)
     _warm_up()
     link.settimeout(IDLE_S)
     try:

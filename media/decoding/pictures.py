@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,11 @@ BACKGROUND = (222, 226, 232)
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I")
 _QUARTER_TURNS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _ORIENTATION = 0x0112
+
+_PILLOWS_WORDS_FOR_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, ArithmeticError, RuntimeError,
+    struct.error,
+)  # fmt: skip
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
@@ -92,8 +98,7 @@ def _opened(source: BinaryIO, pixels: int, formats: Sequence[str]) -> Iterator[I
         raise _not_a_picture(read_kind(source), formats) from error
     except MemoryError as error:
         raise MediaError(MediaProblem.TOO_COSTLY, "The picture needs more memory than is allowed.") from error
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError) as error:
-        # the last five: Pillow's parsers of damaged headers
+    except _PILLOWS_WORDS_FOR_DAMAGE as error:
         raise MediaError(MediaProblem.DAMAGED, "The picture is damaged or incomplete and cannot be read.") from error
 
 

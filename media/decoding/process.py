@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,12 @@ from media.decoding.helper import IDLE_S, MOST_REQUEST_BYTES, READY
 
 START_S = 30.0
 """Seconds a helper may take to be ready, on a machine that is busy starting everything else."""
+NICENESS = 10
+"""Conversations go first."""
 LEAVE_S = 2.0
 """A helper that closed its socket has so long to end by itself, so that its own exit status is known."""
+NO_ANSWER = 0
+"""`HelperGone.status` of a helper that said something, but nothing that is an answer."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL")
@@ -43,15 +47,18 @@ class HelperGone(Exception):
 
 
 class Helper:
-    """One helper process, for one request. Not for several threads at once, but for `end`."""
+    """One helper process, for one request; only `stop` may be called by another thread than the one that asks.
 
-    def __init__(self) -> None:
+    `program` is for tests: arguments of Python for another program that speaks the helper's protocol.
+    """
+
+    def __init__(self, program: Sequence[str] = ("-m", "media.decoding")) -> None:
         ours, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | _ONE_THREAD
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-s", "-E", "-B", "-m", "media.decoding", str(theirs.fileno())],
+                    [sys.executable, "-s", "-E", "-B", *program, str(theirs.fileno())],
                     cwd=_ROOT,
                     env=environment,
                     pass_fds=[theirs.fileno()],
@@ -63,6 +70,8 @@ class Helper:
             except OSError:
                 ours.close()
                 raise
+        with contextlib.suppress(OSError):  # gone already: whoever asks it will see
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
         self._link = ours
         self._started = time.monotonic()
         self._ended = threading.Lock()
@@ -121,15 +130,17 @@ class Helper:
                 raise TimeoutError
             self._link.settimeout(left)
             piece = self._link.recv(1 << 16)
-            if not piece or len(data) > _MOST_ANSWER_BYTES:
+            if not piece:
                 raise HelperGone(self._leave())
             data += piece
+            if len(data) > _MOST_ANSWER_BYTES:
+                raise HelperGone(NO_ANSWER)
         try:
             answer = json.loads(data)
-        except ValueError as error:  # a decoder that was taken over may say anything
-            raise HelperGone(self.end()) from error
+        except (ValueError, RecursionError) as error:  # a decoder that was taken over may say anything
+            raise HelperGone(NO_ANSWER) from error
         if not isinstance(answer, dict):
-            raise HelperGone(self.end())
+            raise HelperGone(NO_ANSWER)
         return answer
 
     def _receive(self, length: int) -> bytes:
@@ -142,7 +153,8 @@ class Helper:
 class Spare:
     """At most one helper that has started already, so that a request need not wait for the libraries to load."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Callable[[], Helper]) -> None:
+        self._start = start
         self._helper: Helper | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -155,13 +167,13 @@ class Spare:
             return helper
         if helper is not None:
             helper.end()
-        return Helper()
+        return self._start()
 
     def refill(self) -> None:
         """Start the next one."""
         with self._lock:
             if self._helper is None and not self._closed:
-                self._helper = Helper()
+                self._helper = self._start()
 
     def close(self) -> None:
         """End the spare one and keep no other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -12,6 +13,7 @@ import numpy as np
 from media.audio.frames import Samples
 from media.decoding.containers import is_honest, opened, sound_of, stated_seconds
 from media.decoding.errors import MediaError, MediaProblem
+from media.decoding.kinds import WAV
 
 SHORTFALL = 0.9
 """Sound that ends before this part of the length its file states is incomplete."""
@@ -19,6 +21,7 @@ MOST_BROKEN_PACKETS = 50
 """Packets in a row that cannot be decoded; more, and the file counts as damaged."""
 
 _SLACK_S = 1.0
+_UNKNOWN_LENGTH = 0x7FFFF000  # what programs that write to a pipe leave in the header is this or more
 _PIXELS = 1 << 26  # the pictures of a video are not looked at
 
 
@@ -32,6 +35,8 @@ def read_sound(source: BinaryIO, *, rate: int, max_seconds: float) -> Iterator[S
         stream = sound_of(container)
         if stream is None:
             raise MediaError(MediaProblem.NO_AUDIO, f"The {kind.title} has no sound that can be decoded.")
+        if kind is WAV and _is_cut_off(source):
+            raise MediaError(MediaProblem.DAMAGED, "The WAV audio file is incomplete: it is shorter than it states.")
         stated = stated_seconds(container) if is_honest(kind) else None
         if stated is not None and stated > max_seconds + _SLACK_S:
             raise _too_long(max_seconds)
@@ -49,6 +54,16 @@ def read_sound(source: BinaryIO, *, rate: int, max_seconds: float) -> Iterator[S
                 MediaProblem.DAMAGED,
                 f"The {kind.title} is incomplete: it ends after {length / rate:.0f} of {min(own, stated):.0f} seconds.",
             )
+
+
+def _is_cut_off(source: BinaryIO) -> bool:
+    """Whether a WAV file is much shorter than its header says; FFmpeg takes whatever is there for the whole."""
+    here = source.tell()
+    actual = source.seek(0, io.SEEK_END)
+    source.seek(4)
+    stated = int.from_bytes(source.read(4), "little") + 8
+    source.seek(here)
+    return stated < _UNKNOWN_LENGTH and actual < stated * SHORTFALL
 
 
 def _resampled(container: av.container.InputContainer, stream: av.AudioStream, rate: int) -> Iterator[Samples]:

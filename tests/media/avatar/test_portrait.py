@@ -1,43 +1,16 @@
 from __future__ import annotations
 
-import io
-from fractions import Fraction
-
-import av
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
+from media import decoding
 from media.avatar import portrait
 from media.avatar.errors import PortraitRefused, Refusal
-from media.avatar.portrait import decode_picture, is_video, video_frames
-
-
-def encoded(image: Image.Image, form: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
-
-
-def half_red() -> Image.Image:
-    image = Image.new("RGB", (60, 40), (0, 0, 255))
-    image.paste((255, 0, 0), (0, 0, 30, 40))
-    return image
-
-
-def video(*, width: int = 64, height: int = 48, frames: int = 50, form: str = "mp4") -> bytes:
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format=form) as container:
-        stream = container.add_stream("mpeg4" if form == "mp4" else "libvpx", rate=25)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for k in range(frames):
-            frame = av.VideoFrame.from_ndarray(np.full((height, width, 3), 5 * k, np.uint8), "rgb24")
-            frame.pts, frame.time_base = k, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
+from media.avatar.portrait import decode_picture, decode_upload, is_video, video_frames
+from tests.media.decoding.files import encoded, half_red, png_bomb, video
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
@@ -110,3 +83,28 @@ def test_damaged_videos_are_refused_and_never_crash(cut: int) -> None:
 
 def test_a_playlist_is_no_video() -> None:
     assert not is_video(b"#EXTM3U\n#EXTINF:1,\nhttp://169.254.169.254/x.ts\n")
+
+
+async def test_uploads_are_decoded_in_a_process_of_their_own_with_the_same_result() -> None:
+    data = encoded(half_red(), "PNG")
+    [picture] = await decode_upload(data)
+    assert np.array_equal(picture, decode_picture(data))
+    frames = await decode_upload(video())
+    assert len(frames) == 4
+    decoding.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "text"),
+    [
+        (b"<html>", Refusal.UNREADABLE, "This is a web page. Please send a JPEG"),
+        (encoded(half_red(), "GIF"), Refusal.UNREADABLE, "This is a GIF picture. Please send"),
+        (png_bomb(20_000, 10_000), Refusal.TOO_LARGE, "50 million"),
+        (video()[:900], Refusal.UNREADABLE, "damaged"),
+    ],
+)
+async def test_uploads_that_are_no_portraits_are_refused_in_words(data: bytes, code: Refusal, text: str) -> None:
+    with pytest.raises(PortraitRefused, match=text) as refused:
+        await decode_upload(data)
+    assert refused.value.code is code
+    decoding.close()
