@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
+import numpy as np
+
 from media.avatar.enrol import best_frame, enrol_picture
 from media.avatar.landmarks import MODEL, FaceLandmarker, Picture
 from media.avatar.pack import AvatarPack
@@ -54,9 +56,13 @@ class AvatarStudio:
         except WorkerFull as error:
             raise StudioBusy("Too many avatars are being made at the moment: try again in a few seconds") from error
 
+    async def warm_up(self) -> None:
+        """Load the networks and let them run once. Raises as `enrol` does."""
+        await self.run(lambda: self._networks().detect(np.zeros((256, 256, 3), np.uint8)), within=NOBODY_WAITS)
+
     def close(self) -> None:
-        """Refuse what comes and fail what waits; returns within a second."""
-        self.worker.close()
+        """Refuse what comes and fail what waits; a film that is being drawn is left to itself."""
+        self.worker.close(timeout=0.2)
 
     def _networks(self) -> FaceLandmarker:
         if self._landmarker is None:

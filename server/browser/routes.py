@@ -75,11 +75,11 @@ class BrowserEndpoints:
         """To be mounted at the root."""
         one = SESSIONS_PATH + "/{session_id}"
         return [
-            Route(SESSIONS_PATH, _answering(self.create), methods=["POST"], name="session-create"),
-            Route(AGENTS_PATH, _answering(self._agents.agents), name="session-agents"),
-            Route(AGENTS_PATH + "/{agent_id}/poster", _answering(self._agents.poster), name="session-agent-poster"),
-            Route(one, _answering(self.end), methods=["DELETE"], name="session-end"),
-            Route(one + "/offer", _answering(self.offer), methods=["POST"], name="session-offer"),
+            Route(SESSIONS_PATH, answering(self.create), methods=["POST"], name="session-create"),
+            Route(AGENTS_PATH, answering(self._agents.agents), name="session-agents"),
+            Route(AGENTS_PATH + "/{agent_id}/poster", answering(self._agents.poster), name="session-agent-poster"),
+            Route(one, answering(self.end), methods=["DELETE"], name="session-end"),
+            Route(one + "/offer", answering(self.offer), methods=["POST"], name="session-offer"),
             WebSocketRoute(one + "/media", self.media, name="session-media"),
         ]
 
@@ -264,7 +264,7 @@ def browser_endpoints(
     )
 
 
-def _answering(endpoint: Endpoint) -> Endpoint:
+def answering(endpoint: Endpoint) -> Endpoint:
     """Turn refusals into answers."""
 
     async def answer(request: Request) -> Response:

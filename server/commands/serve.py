@@ -21,8 +21,8 @@ from server.settings import Settings
 from server.weights import needed_models
 
 if TYPE_CHECKING:
+    from server.assembly import Assembly
     from server.database import Database
-    from server.engine import Engine
     from server.serving import WebServer
 
 
@@ -116,15 +116,15 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
         log.info("ready", seconds=round(time.monotonic() - began, 2), url=settings.public_url)
 
     stopping = _Stop(settings.server.shutdown_s)
-    engine, server = await asyncio.to_thread(_assemble, settings, database, announce)
+    parts, server = await asyncio.to_thread(_assemble, settings, database, announce)
     if stopping.asked:
         return 0
-    starting = asyncio.ensure_future(engine.start())
+    starting = asyncio.ensure_future(parts.start())
     stopping.on_stop = starting.cancel
     try:
         await starting
     except BaseException as error:
-        await engine.close()
+        await parts.close()
         if isinstance(error, asyncio.CancelledError) and stopping.asked:
             return 0
         if text := _mendable(error):
@@ -136,41 +136,22 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
     return 0
 
 
-def _assemble(settings: Settings, database: Database, on_started: Callable[[], object]) -> tuple[Engine, WebServer]:
+def _assemble(settings: Settings, database: Database, on_started: Callable[[], object]) -> tuple[Assembly, WebServer]:
     """Import what is heavy and put the parts together; on a thread, so that signals are heard meanwhile."""
-    from server.app import create_app  # noqa: PLC0415 - as above
-    from server.browser.routes import browser_endpoints  # noqa: PLC0415 - as above
-    from server.engine import Engine  # noqa: PLC0415 - as above
-    from server.faces.faces import Faces  # noqa: PLC0415 - as above
-    from server.faces.options import FaceOptions  # noqa: PLC0415 - as above
-    from server.metrics import Metrics  # noqa: PLC0415 - as above
+    from server.assembly import Assembly  # noqa: PLC0415 - as above
     from server.serving import WebServer, server_config  # noqa: PLC0415 - as above
-    from server.web.routes import web_routes  # noqa: PLC0415 - as above
 
-    metrics = Metrics()
-    faces = Faces(FaceOptions.of(settings)) if settings.avatar.enabled else None
-    engine = Engine(settings, database, metrics, faces=faces)
-    browser = browser_endpoints(
-        engine, settings, database, faces=faces.open if faces else None, catalogue=engine, posters=faces
-    )
-    app = create_app(
-        settings,
-        engine=engine,
-        database=database,
-        metrics=metrics,
-        routes=[*browser.routes(), *web_routes(browser.page)],
-    )
+    parts = Assembly(settings, database)
 
     async def end_conversations() -> None:
         try:
             async with asyncio.timeout(settings.server.shutdown_s * _SESSIONS_SHARE):
-                await browser.close()
-                await engine.close()
+                await parts.close()
         except TimeoutError:
             log.warning("conversations and models did not end in time")
 
-    config = server_config(app, settings.server)
-    return engine, WebServer(config, before_close=end_conversations, on_started=on_started)
+    config = server_config(parts.app, settings.server)
+    return parts, WebServer(config, before_close=end_conversations, on_started=on_started)
 
 
 def _mendable(error: BaseException) -> str:

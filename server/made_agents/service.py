@@ -162,29 +162,30 @@ class AgentService:
         avatar_id = self._faces.get(agent_id)
         return None if avatar_id is None else self._library.pack(avatar_id)
 
+    def know(self, record: AgentRecord) -> None:
+        """Remember whose face an agent has, for `pack_of`."""
+        self._faces[record.id] = record.avatar_id
+        self._faces.move_to_end(record.id)
+        while len(self._faces) > FACES_KNOWN:
+            self._faces.popitem(last=False)
+
     async def _load(self, record: AgentRecord) -> bool:
         try:
             await self._loaded.load(record)
         except AgentError as error:
             log.warning("an agent cannot be loaded", agent=record.id, reason=str(error))
             return False
-        self._know(record)
+        self.know(record)
         return True
 
     def _card(self, record: AgentRecord) -> AgentCard:
-        self._know(record)
+        self.know(record)
         try:
             definition = definition_of(record, self._configured())
         except AgentError as error:
             log.warning("an agent cannot be loaded", agent=record.id, reason=str(error))
             return AgentCard(record.id, record.name, "auto", "")
         return AgentCard(record.id, record.name, definition.language, definition.greeting)
-
-    def _know(self, record: AgentRecord) -> None:
-        self._faces[record.id] = record.avatar_id
-        self._faces.move_to_end(record.id)
-        while len(self._faces) > FACES_KNOWN:
-            self._faces.popitem(last=False)
 
     def _forget(self, agent_id: str) -> None:
         self._faces.pop(agent_id, None)
