@@ -78,7 +78,7 @@ export class Captions {
     if (!said || this._told.get(entry.id) === said) return;
     this._told.set(entry.id, said);
     const who = entry.who === "you" ? "You" : this._name;
-    this._announce(`${who}: ${said}${entry.state === "cut" ? " – interrupted" : ""}`);
+    this._announce(`${who}: ${said}${entry.state === "cut" ? " – and was cut short" : ""}`);
   }
 
   _scrolled() {
@@ -109,13 +109,13 @@ function showAgent(line, entry, select) {
     if (speaking) {
       parts.push(heard.slice(0, piece.last), make("mark", { class: "line__now" }, heard.slice(piece.last)));
     } else parts.push(heard);
-    const rest = piece.text.slice(piece.heard);
-    if (rest) parts.push(make(entry.state === "cut" ? "del" : "span", { class: "line__rest" }, rest));
+    const [, gap, rest] = /^(\s*)(.*)$/s.exec(piece.text.slice(piece.heard));
+    if (rest) parts.push(gap, make(entry.state === "cut" ? "del" : "span", { class: "line__rest" }, rest));
   });
   text.replaceChildren(...parts);
   item.classList.toggle("line--cut", entry.state === "cut");
   if (entry.state === "cut" && !item.querySelector(".line__note")) {
-    line.meta.append(make("span", { class: "line__note" }, "interrupted"));
+    line.meta.append(make("span", { class: "line__note" }, entry.interrupted ? "interrupted" : "cut short"));
   }
   if (entry.latency && !line.chip && Number.isFinite(entry.latency.first_sound)) {
     const time = seconds(entry.latency.first_sound);

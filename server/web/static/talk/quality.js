@@ -69,18 +69,19 @@ export class Quality {
       lostDown: lost + received > 0 ? (100 * Math.max(0, lost)) / (lost + received) : null,
     };
     const bars = grade(measured);
+    const picture = this._pictureText(figures);
     this._draw(bars, GRADES[bars - 1], [
       ["Round trip", measured.roundTrip === null ? "–" : `${measured.roundTrip} ms`],
       ["Lost on the way to you", percent(measured.lostDown)],
       ["Lost on the way there", percent(measured.lostUp)],
       ["Jitter", figures.jitter === null ? "–" : `${Math.round(figures.jitter * 1000)} ms`],
-      ["Picture", this._pictureText(figures)],
+      ...(picture ? [["Picture", picture]] : []),
     ]);
   }
 
   _pictureText({ frames, width, height }) {
     if (this._picture?.level === "off") return "paused: the server is busy";
-    if (!width) return "none";
+    if (!width) return "";
     const rate = frames === null ? "" : `, ${Math.round(frames)} a second`;
     const reduced = this._picture && this._picture.level !== "full" ? " (reduced: the server is busy)" : "";
     return `${width} × ${height}${rate}${reduced}`;

@@ -41,7 +41,7 @@ export class Transcript extends EventTarget {
   close() {
     this._dropUnheard(null);
     for (const entry of this.entries) {
-      if (entry.who === "agent" && entry.state === "speaking") this._settle(entry, true);
+      if (entry.who === "agent" && entry.state === "speaking") this._settle(entry, true, false);
     }
     const partial = this.entries.filter((entry) => entry.who === "you" && !entry.final);
     for (const entry of partial) this._remove(entry);
@@ -110,9 +110,10 @@ export class Transcript extends EventTarget {
     this._change(entry);
   }
 
-  _settle(entry, interrupted) {
+  _settle(entry, interrupted, byCaller = interrupted) {
     const unheard = entry.pieces.some((piece) => piece.heard < piece.text.trimEnd().length);
     entry.state = interrupted && unheard ? "cut" : "heard";
+    entry.interrupted = byCaller;
     if (entry.state === "heard") for (const piece of entry.pieces) piece.heard = piece.text.length;
     this._change(entry);
   }

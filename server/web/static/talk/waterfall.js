@@ -79,7 +79,7 @@ export class Waterfall {
 
   _draw() {
     const record = this._records.find(({ turn }) => turn === this._chosen);
-    this._total.textContent = record ? seconds(record.times.first_sound) : "–";
+    this._total.textContent = record ? seconds(record.times.first_sound) : "";
     this._list.replaceChildren(...(record ? this._rows(record) : emptyRows()));
     this._turns.replaceChildren(...this._bars());
   }
@@ -90,13 +90,13 @@ export class Waterfall {
       const bar = make("span", { class: "waterfall__bar" });
       bar.style.insetInlineStart = `${row.start}%`;
       bar.style.inlineSize = `${row.width}%`;
-      const origin = make("span", { class: "waterfall__zero" });
-      origin.style.insetInlineStart = `${zero}%`;
+      const origin = zero > 0 ? make("span", { class: "waterfall__zero" }) : null;
+      if (origin) origin.style.insetInlineStart = `${zero}%`;
       return make(
         "li",
         { class: `waterfall__row${row.total ? " waterfall__row--total" : ""}` },
         make("span", { class: "waterfall__name" }, row.name),
-        make("span", { class: "waterfall__track", "aria-hidden": "true" }, origin, bar),
+        make("span", { class: "waterfall__track", "aria-hidden": "true" }, bar, origin),
         make("span", { class: "waterfall__value" }, row.early ? "already" : seconds(row.value)),
       );
     });
@@ -127,7 +127,7 @@ function emptyRows() {
       { class: `waterfall__row${total ? " waterfall__row--total" : ""}` },
       make("span", { class: "waterfall__name" }, name),
       make("span", { class: "waterfall__track", "aria-hidden": "true" }),
-      make("span", { class: "waterfall__value" }, "–"),
+      make("span", { class: "waterfall__value" }),
     ),
   );
 }
