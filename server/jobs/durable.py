@@ -84,7 +84,7 @@ class DurableQueue:
             "workflow_name": work.value,
             "queue_name": queue,
             "workflow_id": unit,
-            "priority": priority,
+            "priority": priority + 1,  # DBOS counts from 1
             "serialization_type": _PORTABLE,
         }
         if delay_s is not None:

@@ -4,6 +4,7 @@ from server.settings.load import SettingsError, load_settings
 from server.settings.model import (
     AsrSettings,
     DatabaseSettings,
+    JobSettings,
     LlmSettings,
     LogSettings,
     MetricsSettings,
@@ -13,11 +14,13 @@ from server.settings.model import (
     TelephonySettings,
     TtsSettings,
     TwilioSettings,
+    WebhookSettings,
 )
 
 __all__ = [
     "AsrSettings",
     "DatabaseSettings",
+    "JobSettings",
     "LlmSettings",
     "LogSettings",
     "MetricsSettings",
@@ -28,5 +31,6 @@ __all__ = [
     "TelephonySettings",
     "TtsSettings",
     "TwilioSettings",
+    "WebhookSettings",
     "load_settings",
 ]
