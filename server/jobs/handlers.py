@@ -278,6 +278,10 @@ class JobContext:
             self._checkpoints[name] = value
         return cast(T, self._checkpoints[name])
 
+    def kept(self, name: str) -> Any:
+        """The checkpoint of this name, None where there is none: before computing with `await` what is kept then."""
+        return self._checkpoints.get(name)
+
     def put(self, key: str, source: Path, media_type: str) -> StoredFile:
         """Put a file into storage, whole or not at all."""
         self.check()

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+
+from media.models import ModelError, model_dir
+from media.speech.synthesis.errors import SynthesisError
+from media.speech.synthesis.piper.config import read_config
+from media.speech.synthesis.registry import PACKAGED
 
 KOKORO = "kokoro:"
 
@@ -101,3 +108,23 @@ def base_language(tag: str) -> str:
 def _listed(names: Collection[str], most: int = 12) -> str:
     shown = list(names)[:most]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def voices_here(default: str) -> Voices:
+    """The voices whose weights are on this machine; `default` is the settings' own. Reads files."""
+    names = list(PACKAGED)
+    with contextlib.suppress(ModelError):  # not fetched: there are no such voices
+        names += sorted(KOKORO + style.stem for style in (model_dir("kokoro") / "voices").glob("*.bin"))
+    return Voices(tuple(names), default, _language_of_default(default))
+
+
+def _language_of_default(name: str) -> str:
+    if name.startswith(KOKORO):
+        return LANGUAGES_BY_LETTER.get(name.removeprefix(KOKORO)[:1], "en")
+    base = name.partition("#")[0]
+    if not base.endswith(".onnx"):
+        return "en"
+    try:
+        return read_config(Path(f"{base}.json").expanduser()).language.partition("-")[0]
+    except SynthesisError:
+        return "en"  # the engine itself says what is wrong with it

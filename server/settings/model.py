@@ -296,6 +296,12 @@ class WebhookSettings(Section):
     retry_after_s: tuple[Seconds, ...] = Field(default=(10.0, 60.0, 300.0), max_length=10)
 
 
+class RenderSettings(Section):
+    """What jobs render. `longest_s`: of a recording that a face speaks; longer ones are refused."""
+
+    longest_s: Seconds = 600.0
+
+
 class MetricsSettings(Section):
     """GET /metrics."""
 
@@ -342,6 +348,7 @@ class Settings(Section):
     jobs: JobSettings = JobSettings()
     webhooks: WebhookSettings = WebhookSettings()
     metrics: MetricsSettings = MetricsSettings()
+    renders: RenderSettings = RenderSettings()
     limits: LimitSettings = LimitSettings()
     plans: PlansSettings = PlansSettings()
 
