@@ -12,6 +12,7 @@ from aiortc import RTCDataChannel, RTCPeerConnection, RTCRtpReceiver, RTCRtpSend
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtp import RtpPacket
 
+from server.browser.encoders import encode_steadily
 from server.browser.errors import BadOffer
 from server.browser.ice import bound_gathering, complete_answer, configuration, prepare_offer, wants_video
 from server.browser.incoming import IncomingAudio
@@ -69,6 +70,8 @@ class WebRtcPeer:
         for transceiver in connection.getTransceivers():
             if transceiver.kind == "audio" and transceiver.sender is self._sender:
                 _take_packets(transceiver.receiver, self._incoming)
+            elif transceiver.kind == "video" and transceiver._codecs:
+                encode_steadily(transceiver.sender, transceiver._codecs[0].mimeType)
         return complete_answer(connection.localDescription.sdp)
 
     async def connected(self) -> bool:

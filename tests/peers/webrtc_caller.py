@@ -22,8 +22,9 @@ import av
 import httpx
 import numpy as np
 import numpy.typing as npt
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtp import RtcpSrPacket
 
 RATE: Final = 48_000
 FRAME: Final = 960
@@ -88,6 +89,30 @@ class Microphone(MediaStreamTrack):
         return packet
 
 
+class SenderClock:
+    """When the sender says that a time stamp of one track was: from its RTCP reports (RFC 3550, 6.4.1)."""
+
+    def __init__(self, receiver: RTCRtpReceiver, rate: int) -> None:
+        self._receiver = receiver
+        self._rate = rate
+        self._reports: list[tuple[float, int]] = []
+        handle = receiver._handle_rtcp_packet
+
+        async def note(packet: Any) -> None:
+            if isinstance(packet, RtcpSrPacket) and packet.sender_info.ntp_timestamp:
+                info = packet.sender_info
+                self._reports.append((info.ntp_timestamp / (1 << 32), info.rtp_timestamp))
+            await handle(packet)
+
+        receiver._handle_rtcp_packet = note  # type: ignore[method-assign]
+
+    def sent_at(self, pts: float) -> float:
+        """The sender's time, in seconds, of what carries this time stamp (seconds from the track's first packet)."""
+        origin = self._receiver._RTCRtpReceiver__timestamp_mapper._origin  # type: ignore[attr-defined]
+        skews = [ntp - ((rtp - origin) % (1 << 32)) / self._rate for ntp, rtp in self._reports]
+        return pts + float(np.median(skews))
+
+
 class WebRtcCaller:
     """One session. Made by `calling`."""
 
@@ -97,6 +122,7 @@ class WebRtcCaller:
         self.heard: list[Heard] = []
         self.pictures: list[tuple[float, float, av.VideoFrame]] = []
         self.events: list[dict[str, Any]] = []
+        self.clocks: dict[str, SenderClock] = {}
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.channel = self.connection.createDataChannel("events")
         self.relay: Relay | None = None
@@ -112,12 +138,15 @@ class WebRtcCaller:
         """What opens this session."""
         return {"Authorization": f"Bearer {self.session['token']}"}
 
-    async def join(self, relay: Relay | None = None, *, video: bool = False) -> httpx.Response:
-        """Make the offer; returns the server's response, applied if it is an answer."""
+    async def join(self, relay: Relay | None = None, *, video: bool = False, codec: str = "") -> httpx.Response:
+        """Make the offer; returns the server's response, applied if it is an answer. `codec`: the only one of video."""
         self.relay = relay
         self.connection.addTrack(self.microphone)
         if video:
-            self.connection.addTransceiver("video", direction="recvonly")
+            transceiver = self.connection.addTransceiver("video", direction="recvonly")
+            capabilities = RTCRtpReceiver.getCapabilities("video")
+            codecs = capabilities.codecs if capabilities else []
+            transceiver.setCodecPreferences([one for one in codecs if codec.lower() in one.mimeType.lower()])
         await self.connection.setLocalDescription()
         offer = self.connection.localDescription.sdp
         if relay is not None:
@@ -188,6 +217,8 @@ class WebRtcCaller:
         self._news.set()
 
     def _track(self, track: MediaStreamTrack) -> None:
+        receiver = next(r for r in self.connection.getReceivers() if r.track is track)
+        self.clocks[track.kind] = SenderClock(receiver, RATE if track.kind == "audio" else 90_000)
         work = self._listen(track) if track.kind == "audio" else self._look(track)
         self._tasks.append(asyncio.get_running_loop().create_task(work))
 
@@ -212,7 +243,7 @@ class WebRtcCaller:
 
 @asynccontextmanager
 async def calling(
-    url: str, agent: str = "demo", *, key: str = "", relay: Relay | None = None, video: bool = False
+    url: str, agent: str = "demo", *, key: str = "", relay: Relay | None = None, video: bool = False, codec: str = ""
 ) -> AsyncIterator[WebRtcCaller]:
     """Ask the server at `url` for a session and join it; it is left at the end of the block."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -221,7 +252,7 @@ async def calling(
         response.raise_for_status()
         caller = WebRtcCaller(response.json()["data"], http)
         try:
-            answer = await caller.join(relay, video=video)
+            answer = await caller.join(relay, video=video, codec=codec)
             answer.raise_for_status()
             yield caller
         finally:

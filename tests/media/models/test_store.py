@@ -130,7 +130,9 @@ def test_every_model_says_what_it_is_for_and_under_which_licence() -> None:
 
 def test_the_default_installation_needs_only_python_packages() -> None:
     shipped = default_manifest()
-    assert set(shipped.required) == {"whisper-base", "silero-vad", "smart-turn", "piper-joe", "smollm2-135m", "minilm"}
+    assert set(shipped.required) == {
+        "whisper-base", "silero-vad", "smart-turn", "piper-joe", "smollm2-135m", "minilm", "face-landmarker",
+    }  # fmt: skip
     for name in shipped.required:
         parts = [part for file in shipped.models[name].files for part in file.parts]
         assert {shipped.packages[part.package].registry for part in parts} == {"pypi"}
