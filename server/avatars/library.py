@@ -107,7 +107,14 @@ class AvatarLibrary:
     # Changes
 
     async def add(
-        self, pack: AvatarPack, picture: Picture, owner: Owner, *, source_hash: str, expires: datetime | None = None
+        self,
+        pack: AvatarPack,
+        picture: Picture,
+        owner: Owner,
+        *,
+        source_hash: str,
+        expires: datetime | None = None,
+        voice: str | None = None,
     ) -> AvatarRecord:
         """Keep a pack and the picture it was made of. Raises `OSError` where the disk refuses; then nothing is left."""
         record = AvatarRecord(
@@ -120,6 +127,7 @@ class AvatarLibrary:
             preview=False,
             created=self._clock(),
             expires=expires,
+            voice=voice,
         )
         adding = asyncio.get_running_loop().create_task(self._add(record, pack, picture))
         try:

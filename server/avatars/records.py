@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from server.database.tables import Avatar
@@ -20,7 +20,10 @@ READY: Final = "ready"
 
 @dataclass(frozen=True, slots=True)
 class AvatarRecord:
-    """A face that is there. `digest` names its pack; `preview` whether it has a film; `expires`: None, it is kept."""
+    """A face that is there. `digest` names its pack; `preview` whether it has a film; `expires`: None, it is kept.
+
+    `voice`: the name of the one it speaks in, None for the server's.
+    """
 
     id: str
     owner: Owner
@@ -31,6 +34,7 @@ class AvatarRecord:
     preview: bool
     created: datetime
     expires: datetime | None
+    voice: str | None = None
 
 
 def new_avatar_id() -> str:
@@ -51,6 +55,7 @@ def insert_avatar(session: Session, record: AvatarRecord) -> None:
             source_hash=record.source_hash,
             digest=record.digest,
             preview_key=None,
+            voice=record.voice,
             created=record.created,
             expires=record.expires,
         )
@@ -65,9 +70,26 @@ def avatar_by_id(session: Session, avatar_id: str) -> AvatarRecord | None:
 
 def avatars_of(session: Session, owner: Owner, limit: int = 100) -> list[AvatarRecord]:
     """What somebody has made, the newest first."""
-    mine = Avatar.account_id == owner.account if owner.account else Avatar.visitor == owner.visitor
-    rows = session.scalars(select(Avatar).where(mine).order_by(Avatar.created.desc(), Avatar.id).limit(limit))
+    rows = session.scalars(select(Avatar).where(_owned(owner)).order_by(Avatar.created.desc(), Avatar.id).limit(limit))
     return [_record(row) for row in rows]
+
+
+def avatars_page(
+    session: Session, owner: Owner, *, limit: int, after: str | None = None
+) -> tuple[list[AvatarRecord], bool]:
+    """A page of what somebody has made, the newest first, and whether there are more.
+
+    `after` is the last id of the page before. Raises `LookupError` where that is none of the owner's avatars.
+    """
+    query = select(Avatar).where(_owned(owner))
+    if after is not None:
+        last = session.scalar(query.where(Avatar.id == after))
+        if last is None:
+            raise LookupError(after)
+        older = and_(Avatar.created == last.created, Avatar.id > last.id)
+        query = query.where(or_(Avatar.created < last.created, older))
+    rows = list(session.scalars(query.order_by(Avatar.created.desc(), Avatar.id).limit(limit + 1)))
+    return [_record(row) for row in rows[:limit]], len(rows) > limit
 
 
 def visitors_avatars(session: Session, visitor: str | None = None) -> int:
@@ -99,6 +121,10 @@ def known_avatars(session: Session, ids: list[str]) -> set[str]:
     return set(session.scalars(select(Avatar.id).where(Avatar.id.in_(ids))))
 
 
+def _owned(owner: Owner) -> ColumnElement[bool]:
+    return Avatar.account_id == owner.account if owner.account else Avatar.visitor == owner.visitor
+
+
 def _record(row: Avatar) -> AvatarRecord:
     return AvatarRecord(
         id=row.id,
@@ -110,4 +136,5 @@ def _record(row: Avatar) -> AvatarRecord:
         preview=row.preview_key is not None,
         created=row.created,
         expires=row.expires,
+        voice=row.voice,
     )

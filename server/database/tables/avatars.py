@@ -15,7 +15,8 @@ class Avatar(Base):
     """A face. Its pack lies in the data folder; there is a row only where the pack is whole.
 
     It belongs to an account or to a visitor of the page. `source_hash`: SHA-256 of what was uploaded; `digest`: of the
-    pack. `preview_key`: the film in which it speaks, in the avatar's folder. `expires`: None where it is kept.
+    pack. `preview_key`: the film in which it speaks, in the avatar's folder. `voice`: the one it speaks in, None for
+    the server's. `expires`: None where it is kept.
     """
 
     __tablename__ = "avatars"
@@ -29,5 +30,6 @@ class Avatar(Base):
     source_hash: Mapped[str] = mapped_column(String(64))
     digest: Mapped[str] = mapped_column(String(64))
     preview_key: Mapped[str | None] = mapped_column(String(200))
+    voice: Mapped[str | None] = mapped_column(String(200))
     created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     expires: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)

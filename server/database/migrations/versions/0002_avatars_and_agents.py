@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("source_hash", sa.String(64), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("preview_key", sa.String(200)),
+        sa.Column("voice", sa.String(200)),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("expires", UtcDateTime()),
         sa.PrimaryKeyConstraint("id", name="pk_avatars"),
