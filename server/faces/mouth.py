@@ -15,8 +15,9 @@ from media.avatar.visemes import PhonemeTrack
 
 _AROUND: Final = 0.6
 """Seconds around an instant in which sounds shape the mouth or lean on it."""
-_AHEAD: Final = 0.12
-"""Seconds of sound that are heard ahead of an instant: the network's look-ahead and its window."""
+_AHEAD: Final = 0.24
+"""Seconds of sound that are heard ahead of an instant: the network's look-ahead, its window, and the instants in which
+the mouth closes when the sound is cut."""
 
 
 class PlayoutMouth:
