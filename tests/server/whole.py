@@ -1,0 +1,86 @@
+"""The whole server, with its models, on a real socket in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from server.assembly import Assembly
+from server.database import Database, first_key
+from server.serving import WebServer, bind, server_config
+from server.settings import Settings
+
+ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+"""What browsers add to what our own page asks for."""
+
+
+@dataclass
+class Whole:
+    """A server that runs. `key` is the API key of its first account."""
+
+    url: str
+    key: str
+    settings: Settings
+    database: Database
+    parts: Assembly
+    loop: asyncio.AbstractEventLoop
+
+    def run(self, work: Any) -> Any:
+        """Run a coroutine on the server's own loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+    @contextmanager
+    def visitor(self) -> Iterator[httpx.Client]:
+        """A browser that has opened the page."""
+        with httpx.Client(base_url=self.url, headers=ORIGIN, timeout=60) as client:
+            client.get("/")
+            yield client
+
+
+@contextmanager
+def whole(data: Path, **changed: Any) -> Iterator[Whole]:
+    """Serve from this data folder until the block ends; `changed` are sections of the settings."""
+    listener = bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    settings = Settings.model_validate({"data_dir": data, **changed}).with_port(port)
+    database = Database(settings.database_url, threads=2)
+    database.migrate()
+    issued = database.run_here(first_key, None)
+    key_file = data / "test.key"
+    if issued is not None:
+        key_file.write_text(issued.secret)
+    parts = Assembly(settings, database)
+    started = threading.Event()
+    server = WebServer(server_config(parts.app, settings.server), before_close=parts.close, on_started=started.set)
+    runner: list[asyncio.AbstractEventLoop] = []
+    failed: list[BaseException] = []
+
+    async def serve() -> None:
+        runner.append(asyncio.get_running_loop())
+        try:
+            await parts.start()
+            await server.serve([listener])
+        except BaseException as error:
+            failed.append(error)
+            started.set()
+            raise
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert started.wait(60)
+        if failed:
+            raise failed[0]
+        yield Whole(f"http://127.0.0.1:{port}", key_file.read_text(), settings, database, parts, runner[0])
+    finally:
+        server.stop()
+        thread.join(20)
+        database.close()
+        listener.close()
