@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,7 @@ from media.decoding import MediaError, Picture
 from media.speech.synthesis.errors import SynthesisError
 from media.studio.control import Control
 from media.studio.errors import NothingToSpeak, OptionInvalid, RenderCancelled
+from server.fetching import FetchError
 from server.jobs.handlers import JobContext, JobFailed
 from server.renders.script import ScriptFailed
 
@@ -23,6 +26,8 @@ LONGEST_SIDE: Final = 2048
 """Larger pictures are reduced to this when they are decoded."""
 MAX_PICTURE_BYTES: Final = 32 << 20
 MAX_SOUND_BYTES: Final = 256 << 20
+
+_AGAIN_S: Final = 1.0
 
 
 async def picture_at(context: JobContext, url: str, field: str) -> Picture:
@@ -43,9 +48,39 @@ async def sound_at(context: JobContext, url: str, field: str, *, longest: float)
 
 async def _fetched(context: JobContext, url: str, field: str, most: int) -> Path:
     target = context.work_dir / field
-    with explained(field):
-        await asyncio.to_thread(context.fetch, url, target, max_bytes=most)
+    for last in (False, True):
+        try:
+            await _abandonable(lambda: context.fetch(url, target, max_bytes=most))
+        except FetchError as error:
+            if last or not error.retryable:
+                raise JobFailed(f"{field}: {error.message}", error.code.value.upper()) from error
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            break
+    context.check()
     return target
+
+
+async def _abandonable(work: Callable[[], object]) -> None:
+    """Run blocking work whose end nobody waits for once we are cancelled; its own time limit ends it."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def run() -> None:
+        failure: BaseException | None = None
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to who waits
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits
+            loop.call_soon_threadsafe(settle, failure)
+
+    threading.Thread(target=run, name="fetching", daemon=True).start()
+    await done
 
 
 def control(context: JobContext, phase: str) -> Control:
