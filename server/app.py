@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from media.worker import WorkerStats
 from server.database import Database
 from server.errors import on_failure, on_http_exception
+from server.gate.gate import Gate
 from server.health import health_routes
 from server.metrics import Metrics
 from server.middleware import BodyBounds, BodyLimit, Requests, SecurityHeaders, TrustedProxies
@@ -42,10 +43,12 @@ def create_app(
     metrics: Metrics,
     routes: Sequence[BaseRoute] = (),
     bodies: Mapping[str, BodyBounds] | None = None,
+    gate: Gate | None = None,
 ) -> ASGIApp:
     """The application. `settings` hold the port that is really bound; `routes` come before our own.
 
-    `bodies`: paths that accept other bodies than the settings allow everywhere.
+    `bodies`: paths that accept other bodies than the settings allow everywhere. `gate`: the API families; whoever made
+    it closes it.
     """
     metrics.watch_workers(engine.worker_stats)
     metrics.watch_sessions(lambda: engine.active_sessions)
@@ -59,13 +62,15 @@ def create_app(
             *routes,
             *health_routes(problems, metrics if settings.metrics.enabled else None),
             *phone_routes(engine, settings),
+            *(gate.routes() if gate is not None else ()),
         ],
         exception_handlers={HTTPException: on_http_exception, Exception: on_failure},
     )
     inner.router.redirect_slashes = False
-    app: ASGIApp = BodyLimit(
-        inner, BodyBounds(settings.server.max_body_bytes, settings.server.receive_timeout_s), bodies
-    )
+    everywhere = BodyBounds(settings.server.max_body_bytes, settings.server.receive_timeout_s)
+    app: ASGIApp = BodyLimit(inner, everywhere, {**(gate.bodies if gate is not None else {}), **(bodies or {})})
+    if gate is not None:
+        app = gate.middleware(app)
     app = SecurityHeaders(app)
     app = Requests(app, metrics.request)
     return TrustedProxies(app, settings.server.trusted_proxies)

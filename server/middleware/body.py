@@ -42,7 +42,7 @@ class BodyLimit:
         too_large = f"The body is larger than {bounds.bytes} bytes"
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > bounds.bytes:
-            response = error_response(413, too_large)
+            response = error_response(413, too_large, path=scope["path"])
             response.headers["connection"] = "close"
             await response(scope, receive, send)
             return

@@ -1,0 +1,91 @@
+"""Who asks: an API key in any of three headers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from starlette.datastructures import Headers
+
+from server.database import Database, Identity, identify
+from server.gate.errors import Unauthorised
+
+TTL_S: Final = 2.0
+"""A key that another process revokes, and a plan that it changes, may count for so long here."""
+CACHED: Final = 10_000
+MAX_KEY: Final = 200
+
+MISSING = "Invalid or missing API key"
+HOW = "Send your API key as Authorization: Bearer sk_live_…, as api-secret or as x-api-key"
+
+
+def presented_key(headers: Headers) -> str:
+    """The key that the headers present, "" where there is none. Raises `Unauthorised` for several that differ."""
+    keys = {value.strip() for name in ("api-secret", "x-api-key") for value in headers.getlist(name)}
+    for value in headers.getlist("authorization"):
+        scheme, _, token = value.strip().partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthorised(MISSING, details="Authorization must be: Bearer sk_live_…")
+        keys.add(token.strip())
+    if len(keys) > 1:
+        raise Unauthorised("The request presents several API keys that differ", details="Send one key, in one header")
+    return keys.pop() if keys else ""
+
+
+class Authenticator:
+    """Recognises keys, remembering for `TTL_S` whom each was found to speak for.
+
+    What this process revokes it calls `forget` for, and that counts at once, also for look-ups under way. A key is
+    remembered by its hash, so no secret stays in memory.
+    """
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._known: OrderedDict[bytes, tuple[float, Identity | None]] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Task[Identity | None]] = {}
+        self._generation = 0
+
+    async def identify(self, key: str) -> Identity | None:
+        """Whom this key speaks for, None if it is unknown or revoked."""
+        if not key or len(key) > MAX_KEY or not key.isascii():
+            return None
+        digest = hashlib.sha256(key.encode()).digest()
+        known = self._known.get(digest)
+        if known is not None and self._clock() < known[0]:
+            return known[1]
+        asked = self._asked.get(digest)
+        if asked is None:  # however many requests come at once, one of them asks the database
+            asked = self._asked[digest] = asyncio.get_running_loop().create_task(self._look_up(digest, key))
+            asked.add_done_callback(_look_at)
+        return await asyncio.shield(asked)
+
+    def forget(self) -> None:
+        """Remember nobody: a key was revoked or rotated, or an account changed."""
+        self._generation += 1
+        self._known.clear()
+        self._asked.clear()
+
+    async def _look_up(self, digest: bytes, key: str) -> Identity | None:
+        generation = self._generation
+        try:
+            found = await self._database.run(identify, key)
+        finally:
+            if self._asked.get(digest) is asyncio.current_task():
+                del self._asked[digest]
+        if generation == self._generation:
+            self._known[digest] = (self._clock() + TTL_S, found)
+            self._known.move_to_end(digest)
+            while len(self._known) > CACHED:
+                self._known.popitem(last=False)
+        return found
+
+
+def _look_at(task: asyncio.Task[Identity | None]) -> None:
+    """Whoever waited may have gone: then nobody is left to be told what went wrong."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,103 @@
+"""What request models are made of, and how their errors read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+
+from server.gate.errors import Invalid
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_SHOWN = 5
+"""Problems that one answer names."""
+
+
+class RequestModel(BaseModel):
+    """The body of a request: types as JSON has them (no "1" for 1), fields we do not know are ignored."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, str_strip_whitespace=False)
+
+
+class CamelRequest(RequestModel):
+    """The same, with names in camelCase on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=False, validate_by_alias=True)
+
+
+class QueryModel(BaseModel):
+    """The parameters of a query: texts that become what the fields say."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class AnswerModel(BaseModel):
+    """The body of an answer, with names in camelCase on the wire; made by field name, dumped by alias."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+
+
+class SnakeAnswer(BaseModel):
+    """The body of an answer of the families that write snake_case."""
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 4.0 is as whole as 4."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_SAYS_SOMETHING = r"\S"
+_URL = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\]+[^\s\\]*$"
+_IDENTIFIER = r"^[A-Za-z0-9._:-]+$"
+_LANGUAGE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
+_FORMS = {
+    _SAYS_SOMETHING: "must not be blank",
+    _URL: "must be an https:// URL",
+    _IDENTIFIER: "must be an id: letters, digits and . _ : -",
+    _LANGUAGE: "must be a language such as en or en-US (BCP 47)",
+}
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""An integer; add `Field(ge=…, le=…)`."""
+Said = Annotated[str, StringConstraints(min_length=1, pattern=_SAYS_SOMETHING)]
+"""A text that says something; add `Field(max_length=…)`."""
+Url = Annotated[str, StringConstraints(max_length=2048, pattern=_URL)]
+"""A URL in form only: whether it may be fetched (https, public) is for the fetcher's check, which knows settings."""
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_IDENTIFIER)]
+"""An id of ours or of a catalogue."""
+Language = Annotated[str, StringConstraints(max_length=35, pattern=_LANGUAGE)]
+"""BCP 47 or ISO 639-1."""
+
+
+def validated(model: type[Model], value: Any) -> Model:
+    """The value as this model. Raises `Invalid` that names each wrong field."""
+    if not isinstance(value, Mapping):
+        raise Invalid("The body must be a JSON object")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Invalid(_problems(error)) from None
+
+
+def _problems(error: ValidationError) -> str:
+    found = [_problem(item) for item in error.errors(include_url=False, include_input=False)]
+    shown = "; ".join(dict.fromkeys(found[:MAX_SHOWN]))
+    return shown if len(found) <= MAX_SHOWN else f"{shown}; and {len(found) - MAX_SHOWN} more"
+
+
+def _problem(item: Any) -> str:
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
+    match item["type"]:
+        case "missing":
+            return f"{field}: is required"
+        case "string_pattern_mismatch":
+            text = _FORMS.get(item["ctx"]["pattern"], "has not the form that is expected")
+        case "value_error":
+            text = str(item["ctx"]["error"])
+        case _:
+            text = re.sub(r"^(Input|String|List|Value) should ", "must ", item["msg"])
+    return f"{field}: {text}" if field else text
