@@ -14,7 +14,7 @@ import time
 import uuid
 import wave
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +92,14 @@ class Heard:
 class PhoneCaller:
     """One call. Made by `calling`."""
 
-    def __init__(self, websocket: ClientConnection, parameters: dict[str, str], call_sid: str) -> None:
+    def __init__(
+        self,
+        websocket: ClientConnection,
+        parameters: dict[str, str],
+        call_sid: str,
+        *,
+        jitter: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self.call_sid = call_sid
         self.stream_sid = "MZ" + uuid.uuid4().hex
         self.heard: list[Heard] = []
@@ -102,6 +109,7 @@ class PhoneCaller:
         self.over = asyncio.Event()
         self._websocket = websocket
         self._parameters = parameters
+        self._jitter = jitter
         self._playback = Playback()
         self._saying: deque[tuple[bytes, Spoken, int]] = deque()
         self._sent = 0
@@ -221,7 +229,7 @@ class PhoneCaller:
                 return
             self._ticked.set()
             self._sent += 1
-            await asyncio.sleep(max(0.0, self.began_at + self._sent * TICK - time.monotonic()))
+            await asyncio.sleep(max(0.0, self.began_at + self._sent * TICK - time.monotonic()) + self._jitter())
 
     def _media(self, frame: bytes) -> dict[str, object]:
         return {
