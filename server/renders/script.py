@@ -45,6 +45,11 @@ _FUNCTION_WORDS = frozenset({
 })  # fmt: skip
 
 
+def languages_of(*, small: bool) -> tuple[str, ...] | None:
+    """The languages in which scripts are written, ISO 639-1; None for a capable model, which writes any."""
+    return beats.languages() if small else None
+
+
 class ScriptFailed(Exception):
     """No script came about; the text is fit for who asked for it."""
 
@@ -65,10 +70,6 @@ class ScriptWriter:
         self._model = model
         self._small = small
         self._limit = limit
-
-    def languages(self) -> tuple[str, ...] | None:
-        """The languages it writes, ISO 639-1; None for a capable model, which writes any."""
-        return beats.languages() if self._small else None
 
     async def write(self, prompt: str, *, language: str, seconds: float) -> Script:
         """A script about `prompt` in `language` (ISO 639-1) that takes at most `seconds`. Raises `ScriptFailed`."""

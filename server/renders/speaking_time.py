@@ -12,6 +12,9 @@ from typing import Final
 CHARACTERS_PER_SECOND: Final = {"en": 16.5, "es": 17.0, "fr": 17.5, "it": 16.0, "pt": 16.0, "hi": 12.0}
 """Characters, spaces included, a second at speed 1, by ISO 639-1."""
 
+FASTEST_TO_FIT: Final = 1.25
+"""A script that is too long for its time is spoken faster, up to this."""
+
 _USUAL = 15.5
 _SENTENCE_PAUSE = 0.15
 """Seconds a sentence costs beyond its characters when there are many short ones."""

@@ -18,14 +18,12 @@ from server.renders.ingredients import control, explained, picture_at, sound_at
 from server.renders.models import RenderModels
 from server.renders.orders import AvatarOrder, TalkingOrder, VideoOrder, read
 from server.renders.outputs import PICTURE, VIDEO, output_key, talking_key, video_metadata
-from server.renders.speaking_time import speed_to_fit
+from server.renders.speaking_time import FASTEST_TO_FIT, speed_to_fit
 from server.renders.voice import speak
 
 PUPPET: Final = "puppet"
 """What draws, as the metadata name it."""
 VIDEO_RESOLUTION: Final = "720p"
-FASTEST_TO_FIT: Final = 1.25
-"""A script that is too long for its time is spoken faster, up to this."""
 _SPARE: Final = 1.0
 """Seconds that a video may be longer than was asked for."""
 _POSTER_SIDE: Final = 480

@@ -8,7 +8,7 @@ import pytest
 
 from agents.llm.protocol import ChatError, Delta, Message, TextDelta, ToolSpec, Usage
 from server.renders.beats import BEATS, SENTENCES
-from server.renders.script import ScriptFailed, ScriptWriter, sound_sentence
+from server.renders.script import ScriptFailed, ScriptWriter, languages_of, sound_sentence
 from server.renders.speaking_time import estimate_seconds
 from server.renders.topic import Topic
 from server.renders.wording import fitted, sentences, spoken_words
@@ -185,5 +185,5 @@ async def test_cancelling_ends_the_request() -> None:
 
 
 def test_a_capable_model_writes_any_language_and_the_small_one_a_few() -> None:
-    assert ScriptWriter(Model(""), small=False).languages() is None
-    assert ScriptWriter(Model(""), small=True).languages() == ("en", "es", "fr", "it", "pt")
+    assert languages_of(small=False) is None
+    assert languages_of(small=True) == ("en", "es", "fr", "it", "pt")

@@ -1,0 +1,148 @@
+"""F5: talking videos of a picture and a recording."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from media.studio.framing import LARGEST, SMALLEST
+from server.families.desk import Desk
+from server.gate.call import ApiCall, ApiResult
+from server.gate.errors import Forbidden, Invalid, NotFound
+from server.gate.families import Family
+from server.gate.models import AnswerModel, Language, RequestModel, Url, Whole
+from server.gate.registry import Endpoint
+from server.jobs.shapes import job_object
+from server.jobs.store import find
+from server.renders.kinds import TALKING
+from server.renders.orders import TalkingOrder
+
+VERSIONS = range(1, 7)
+
+
+class TalkingVideoRequest(RequestModel):
+    """A picture speaks a recording.
+
+    `output_size`: the shorter side in pixels. `crop`: show the face alone, with `expand_ratio` of its size added on
+    each side; else the whole picture. `dynamic_scale`: how much the head moves, 1 as in talk. `iteration_count` and
+    `values` are for renderers that work in iterations; the one here does not, and they make no difference.
+    """
+
+    image_url: Url
+    audio_url: Url
+    is_clone_required: bool = False
+    language: Language = "en"
+    version: Annotated[Whole, Field(ge=VERSIONS[0], le=VERSIONS[-1])] = 6
+    job_type: Literal["ai_talking_video"] = "ai_talking_video"
+    project_id: Annotated[str, Field(max_length=36)] | None = None
+    output_size: Annotated[Whole, Field(ge=SMALLEST, le=LARGEST)] = 400
+    crop: bool = True
+    dynamic_scale: Annotated[float, Field(ge=0, le=2)] = 1
+    iteration_count: Annotated[Whole, Field(ge=1, le=100)] = 10
+    expand_ratio: Annotated[float, Field(ge=0, le=3)] = 0.5
+    values: Annotated[list[Any], Field(max_length=100)] = Field(default_factory=list)
+
+
+class TalkingVideoOrdered(AnswerModel):
+    """A job that was queued."""
+
+    job_id: str
+    status: Literal["queued"] = "queued"
+
+
+class TalkingVideoJob(AnswerModel):
+    """A job as `GET /api/jobs?id=` shows it too."""
+
+    job_id: str
+    type: str
+    status: Literal["queued", "running", "completed", "failed", "cancelled"]
+    phase: str
+    progress: float
+    output_url: str | None
+    output_key: str | None
+    output_type: str | None
+    metadata: dict[str, Any]
+    error: str | None
+    created_at: str
+    completed_at: str | None
+
+
+class TalkingVideos:
+    """The endpoints."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def endpoints(self) -> list[Endpoint]:
+        """To be registered."""
+        return [
+            Endpoint(
+                family=Family.F5,
+                method="POST",
+                path="/jobs/v2",
+                summary="Order a talking video",
+                handler=self.create,
+                body=TalkingVideoRequest,
+                answers={202: TalkingVideoOrdered},
+                limit="generate",
+                paid=True,
+                price="talking_video",
+            ),
+            Endpoint(
+                family=Family.F5,
+                method="GET",
+                path="/jobs/v2/{id}",
+                summary="A talking video's state",
+                handler=self.get,
+                answers={200: TalkingVideoJob},
+                limit="read",
+            ),
+        ]
+
+    async def create(self, call: ApiCall[TalkingVideoRequest]) -> ApiResult:
+        """POST /jobs/v2."""
+        request = call.body
+        if request.is_clone_required:
+            raise Forbidden("no engine is configured for voice cloning: send is_clone_required false")
+        job_id = str(uuid.uuid4())
+        order = TalkingOrder(
+            image_url=self._desk.check_url(request.image_url, "image_url"),
+            audio_url=self._desk.check_url(request.audio_url, "audio_url"),
+            project_id=_project(request.project_id) or job_id,
+            language=request.language,
+            output_size=request.output_size,
+            crop=request.crop,
+            dynamic_scale=request.dynamic_scale,
+            expand_ratio=request.expand_ratio,
+            iteration_count=request.iteration_count,
+            version=request.version,
+        )
+        return await self._desk.order(
+            call,
+            order,
+            lambda job: ApiResult(TalkingVideoOrdered(job_id=job.id)),
+            kind=TALKING,
+            family="F5",
+            item="talking_video",
+            job_id=job_id,
+        )
+
+    async def get(self, call: ApiCall[None]) -> ApiResult:
+        """GET /jobs/v2/{id}."""
+        job = await call.database.run(find, call.account.id, call.path["id"], families=("F5",))
+        if job is None:
+            raise NotFound("There is no such job")
+        files = job.result["outputs"] if job.result else []
+        shown = {**job_object(job, self._desk.sign), "outputKey": files[0]["key"] if files else None}
+        return ApiResult(TalkingVideoJob.model_validate(shown))
+
+
+def _project(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise Invalid("must be a UUID like 468ea7a0-66e1-4357-a760-236e54167f3e", field="project_id") from None

@@ -1,0 +1,267 @@
+"""F2: voice agents and the calls they had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from server.families.calls import CallRecord, calls_page
+from server.families.desk import Desk
+from server.gate.call import ApiCall, ApiResult
+from server.gate.errors import Invalid, NotFound
+from server.gate.families import Family
+from server.gate.models import AnswerModel, CamelRequest, Identifier, Language, QueryModel, Said
+from server.gate.registry import Endpoint
+from server.jobs.shapes import timestamp
+from server.made_agents.definition import DefinitionRefused
+from server.made_agents.records import AgentRecord
+from server.made_agents.service import AgentService
+from server.owners import Owner
+from server.renders.voices import base_language
+
+SERVER_MODEL: Final = "default"
+"""What stands for the server's own language model."""
+
+TtsModel = Literal["kokoro", "elevenlabs-v3", "fish-audio-s1"]
+
+
+class AgentRequest(CamelRequest):
+    """A voice agent. `llmModel`: `default`, or a model that this server's settings name.
+
+    `ttsModel` is spoken by the server's live voice, or by `voiceId`; `avatarId` gives it a face of yours.
+    """
+
+    name: Annotated[Said, Field(max_length=60)]
+    system_prompt: Annotated[Said, Field(max_length=20_000)]
+    greeting: Annotated[Said, Field(max_length=2000)]
+    tts_model: TtsModel
+    llm_model: Annotated[Said, Field(max_length=200)]
+    voice_id: Identifier | None = None
+    avatar_id: Identifier | None = None
+    language: Language | None = None
+
+
+class AgentsQuery(QueryModel):
+    """All agents, or the one of this id."""
+
+    id: Identifier | None = None
+
+
+class CallsQuery(QueryModel):
+    """Which part of the list: the newest `limit` calls (of an agent), or those after the call `startingAfter`."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    starting_after: Annotated[Identifier | None, Field(alias="startingAfter")] = None
+    agent_id: Annotated[Identifier | None, Field(alias="agentId")] = None
+
+
+class VoiceAgent(AnswerModel):
+    """A voice agent."""
+
+    id: str
+    name: str
+    system_prompt: str
+    greeting: str
+    tts_model: str | None
+    llm_model: str
+    voice_id: str | None
+    avatar_id: str | None
+    language: str
+    status: Literal["processing", "ready", "failed"]
+    created_at: str
+    updated_at: str
+
+
+class VoiceAgentAnswer(AnswerModel):
+    """One agent."""
+
+    data: VoiceAgent
+
+
+class VoiceAgentsAnswer(AnswerModel):
+    """All agents of the account, or with `id` the one."""
+
+    data: list[VoiceAgent] | VoiceAgent
+
+
+class VoiceCall(AnswerModel):
+    """A call: who called or was called, when, and how it ended. `turns`: exchanges that were spoken."""
+
+    id: str
+    agent_id: str
+    channel: str
+    peer: str
+    status: Literal["active", "completed"]
+    started_at: str
+    ended_at: str | None
+    duration_seconds: float | None
+    end_reason: str | None
+    turns: int
+
+
+class VoiceCalls(AnswerModel):
+    """A page of calls, the newest first."""
+
+    data: list[VoiceCall]
+    has_more: bool
+
+
+class VoiceAgents:
+    """The endpoints.
+
+    `models`: names of language models that agents may have besides the server's own. `configured`: ids of the agents of
+    the settings' folder, whose calls belong to the server's first account.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        agents: AgentService,
+        *,
+        models: Collection[str],
+        configured: Callable[[], Collection[str]],
+    ) -> None:
+        self._desk = desk
+        self._agents = agents
+        self._models = tuple(models)
+        self._configured = configured
+
+    def endpoints(self) -> list[Endpoint]:
+        """To be registered."""
+        return [
+            Endpoint(
+                family=Family.F2,
+                method="POST",
+                path="/api/voice-agent/agents",
+                summary="Create a voice agent",
+                handler=self.create,
+                body=AgentRequest,
+                answers={201: VoiceAgentAnswer},
+                limit="write",
+            ),
+            Endpoint(
+                family=Family.F2,
+                method="GET",
+                path="/api/voice-agent/agents",
+                summary="List voice agents, or read one",
+                handler=self.list,
+                query=AgentsQuery,
+                answers={200: VoiceAgentsAnswer},
+                limit="read",
+                errors=frozenset({404}),
+            ),
+            Endpoint(
+                family=Family.F2,
+                method="GET",
+                path="/api/voice-agent/calls",
+                summary="List calls",
+                handler=self.calls,
+                query=CallsQuery,
+                answers={200: VoiceCalls},
+                limit="read",
+            ),
+        ]
+
+    async def create(self, call: ApiCall[AgentRequest]) -> ApiResult:
+        """POST /api/voice-agent/agents."""
+        request = call.body
+        if request.llm_model != SERVER_MODEL and request.llm_model not in self._models:
+            known = ", ".join((SERVER_MODEL, *self._models))
+            raise Invalid(f"there is no such model here; there are: {known}", field="llmModel")
+        language = _language(request.language)
+        voice = request.voice_id
+        if voice is not None or language is not None:
+            voice = self._desk.voice(language=language, voice=voice, field="voiceId")
+        fields: dict[str, Any] = {
+            "system_prompt": request.system_prompt,
+            "greeting": request.greeting,
+            "language": language or self._desk.voices().language_of(voice or "") or "en",
+            **({} if request.llm_model == SERVER_MODEL else {"llm": {"model": request.llm_model}}),
+        }
+        try:
+            made = await self._agents.create_agent(
+                Owner(account=call.account.id), fields, name=request.name, avatar_id=request.avatar_id, voice=voice
+            )
+        except DefinitionRefused as error:
+            raise Invalid(str(error)) from error
+        except LookupError:
+            raise Invalid("there is no such avatar; GET /v1/avatars lists yours", field="avatarId") from None
+        noted = await self._agents.change(made.id, source={"ttsModel": request.tts_model})
+        return ApiResult(VoiceAgentAnswer(data=_shown(noted or made)))
+
+    async def list(self, call: ApiCall[None]) -> ApiResult:
+        """GET /api/voice-agent/agents."""
+        query: AgentsQuery = call.query
+        owner = Owner(account=call.account.id)
+        if query.id is None:
+            return ApiResult(VoiceAgentsAnswer(data=[_shown(agent) for agent in await self._agents.of(owner)]))
+        found = await self._agents.get(query.id, owner)
+        if found is None:
+            raise NotFound("There is no such agent")
+        return ApiResult(VoiceAgentsAnswer(data=_shown(found)))
+
+    async def calls(self, call: ApiCall[None]) -> ApiResult:
+        """GET /api/voice-agent/calls."""
+        query: CallsQuery = call.query
+        try:
+            calls, more = await call.database.run(
+                calls_page,
+                call.account.id,
+                configured=tuple(self._configured()),
+                limit=query.limit,
+                after=query.starting_after,
+                agent_id=query.agent_id,
+            )
+        except LookupError:
+            raise Invalid("there is no such call", field="startingAfter") from None
+        return ApiResult(VoiceCalls(data=[_shown_call(each) for each in calls], has_more=more))
+
+
+def _language(tag: str | None) -> str | None:
+    if tag is None:
+        return None
+    try:
+        return base_language(tag.replace("_", "-"))
+    except ValueError as error:
+        raise Invalid(str(error), field="language") from error
+
+
+def _shown(agent: AgentRecord) -> VoiceAgent:
+    definition = agent.definition
+    llm = definition.get("llm") or {}
+    return VoiceAgent(
+        id=agent.id,
+        name=agent.name,
+        system_prompt=str(definition.get("system_prompt", "")),
+        greeting=str(definition.get("greeting", "")),
+        tts_model=agent.source.get("ttsModel"),
+        llm_model=str(llm.get("model") or SERVER_MODEL),
+        voice_id=agent.voice,
+        avatar_id=agent.avatar_id,
+        language=str(definition.get("language", "en")),
+        status=agent.status,
+        created_at=_moment(agent.created),
+        updated_at=_moment(agent.updated),
+    )
+
+
+def _shown_call(call: CallRecord) -> VoiceCall:
+    return VoiceCall(
+        id=call.id,
+        agent_id=call.agent,
+        channel=call.channel,
+        peer=call.peer,
+        status="active" if call.ended is None else "completed",
+        started_at=_moment(call.started),
+        ended_at=timestamp(call.ended),
+        duration_seconds=None if call.ended is None else round((call.ended - call.started).total_seconds(), 3),
+        end_reason=call.end_reason,
+        turns=call.turns,
+    )
+
+
+def _moment(moment: datetime) -> str:
+    return timestamp(moment) or ""
