@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from media.avatar import topology as topo
 from media.avatar.cover import mouth_cover
@@ -94,7 +95,7 @@ def head_angles(landmarks: Points) -> HeadAngles:
 
 def crop(
     picture: Picture, landmarks: Points, face_share: float = _FACE_SHARE
-) -> tuple[Picture, np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
+) -> tuple[Picture, npt.NDArray[np.float64]]:
     """The 512×512 square with head and shoulders, and the 2×3 matrix from the picture's pixels to its own."""
     height, width = picture.shape[:2]
     forehead, chin = landmarks[topo.FOREHEAD, :2], landmarks[topo.CHIN, :2]
@@ -105,13 +106,20 @@ def crop(
     scale = SIDE / side
     # pixel centres lie at whole numbers: half a pixel each way
     matrix = np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]], np.float64)
+    cut = resampled(picture, matrix, SIDE, SIDE)
+    if scale > 1.15:  # an enlarged picture is soft; sharpen it as far as that shows no halos
+        cut = np.asarray(cv2.addWeighted(cut, 1.4, cv2.GaussianBlur(cut, (0, 0), 1.5), -0.4, 0), np.uint8)
+    return cut, matrix
+
+
+def resampled(picture: Picture, matrix: npt.NDArray[np.float64], width: int, height: int) -> Picture:
+    """The picture under a 2×3 matrix that scales and shifts it, `width` by `height`; its border goes on beyond it."""
+    scale = float(matrix[0, 0])
     if scale < 1:  # average first: no kernel of warpAffine's does when reducing
         picture = cv2.GaussianBlur(picture, (0, 0), 0.35 / scale).astype(np.uint8)
     way = cv2.INTER_LANCZOS4 if scale > 1 else cv2.INTER_LINEAR
-    cut = cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=way, borderMode=cv2.BORDER_REPLICATE)
-    if scale > 1.15:  # an enlarged picture is soft; sharpen it as far as that shows no halos
-        cut = cv2.addWeighted(cut, 1.4, cv2.GaussianBlur(cut, (0, 0), 1.5), -0.4, 0)
-    return cut.astype(np.uint8), matrix
+    warped = cv2.warpAffine(picture, matrix, (width, height), flags=way, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)
 
 
 def sharpness(picture: Picture, landmarks: Points) -> float:

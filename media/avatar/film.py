@@ -95,6 +95,9 @@ class Encoding:
     threads: int = 0
 
 
+USUAL = Encoding()
+
+
 def write_film(
     painter: Painter,
     driver: FaceDriver,
@@ -102,7 +105,7 @@ def write_film(
     out: Path,
     network: AudioVisemes,
     *,
-    encoding: Encoding = Encoding(),
+    encoding: Encoding = USUAL,
     on_frame: Callable[[int], None] | None = None,
 ) -> Film:
     """`render_film` for whatever paints. `on_frame` is told how many frames are drawn; what it raises ends the film.

@@ -33,6 +33,7 @@ MOST_CHARACTERS: Final = 10_000
 READING: Final = Pauses(sentence=0.38, block=0.75, clause=0.12)
 """Seconds of silence when a text is read out: longer than in talk."""
 
+_ALONE = Control()
 _RATES = (8_000, 192_000)
 _BLOCK = 1 << 16  # samples of the second pass
 _SPOKEN = 0.95  # part of the work that speaking is
@@ -68,7 +69,7 @@ async def render_voice(
     language: str | None = None,
     rate: int | None = None,
     loudness: float = SPEECH_LOUDNESS,
-    control: Control = Control(),  # noqa: B008 - frozen
+    control: Control = _ALONE,
 ) -> RenderedVoice:
     """Speak `text` into `out` (WAV, 16 bit, mono).
 
