@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from server.settings.model import PLANS
+from server.settings.platform import PLANS
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import RedisError
 
 from server.database import Identity
-from server.settings.model import LimitSettings, PlansSettings, parse_window
+from server.settings.platform import LimitSettings, PlansSettings, parse_window
 
 DAY: Final = 86_400
 REDIS_TIMEOUT_S: Final = 0.5

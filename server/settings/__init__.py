@@ -4,6 +4,7 @@ from server.settings.load import SettingsError, load_settings
 from server.settings.model import (
     AsrSettings,
     DatabaseSettings,
+    FetchingSettings,
     JobSettings,
     LlmSettings,
     LogSettings,
@@ -11,6 +12,7 @@ from server.settings.model import (
     ServerSettings,
     SessionSettings,
     Settings,
+    StorageSettings,
     TelephonySettings,
     TtsSettings,
     TwilioSettings,
@@ -20,6 +22,7 @@ from server.settings.model import (
 __all__ = [
     "AsrSettings",
     "DatabaseSettings",
+    "FetchingSettings",
     "JobSettings",
     "LlmSettings",
     "LogSettings",
@@ -28,6 +31,7 @@ __all__ = [
     "SessionSettings",
     "Settings",
     "SettingsError",
+    "StorageSettings",
     "TelephonySettings",
     "TtsSettings",
     "TwilioSettings",

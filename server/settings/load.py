@@ -14,7 +14,8 @@ import yaml
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from server.settings.model import Section, Settings, TurnSettings
+from server.settings.model import Settings, TurnSettings
+from server.settings.section import Section
 
 DEFAULTS = Path(__file__).resolve().parents[2] / "configs" / "default.yaml"
 PREFIX = "VISAVIS_"
@@ -201,8 +202,8 @@ def _allowed(field: FieldInfo) -> str:
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(str(value) for value in get_args(annotation))
     if _is_list(field):
-        element = get_args(annotation)[0]
-        return "a list of networks such as 10.0.0.0/8" if element is not str else "a list of texts"
+        lists = {str: "a list of texts", int: "a list of whole numbers", float: "a list of numbers"}
+        return lists.get(get_args(annotation)[0], "a list of networks such as 10.0.0.0/8")
     if annotation is bool:
         return "true or false"
     if annotation in (int, float):

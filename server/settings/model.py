@@ -4,7 +4,6 @@ the two equal."""
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -13,8 +12,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -24,17 +21,13 @@ from pydantic import (
 )
 
 from agents.conversation.policy import TurnPolicy
+from server.settings.platform import LimitSettings, ModelSettings, PlansSettings, PriceSettings
+from server.settings.section import Section
 
 BOOTSTRAP_KEY_LENGTH = 32
 WHISPER_SIZES = ("tiny", "base", "small")
 
 Network = IPv4Network | IPv6Network
-
-
-class Section(BaseModel):
-    """A group of settings: immutable, and a key it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 def _http_url(value: str) -> str:
@@ -208,73 +201,6 @@ class SessionSettings(Section):
     max: int = Field(default=16, ge=1, le=10_000)
 
 
-def _window(value: str) -> str:
-    parse_window(value)
-    return value
-
-
-def parse_window(value: str) -> tuple[int, int]:
-    """Requests and seconds of a text such as `5 per 10 seconds`. Raises `ValueError`."""
-    found = _WINDOW.fullmatch(value.strip().lower())
-    seconds = int(found[2] or 1) * _UNITS[found[3]] if found else 0
-    if found is None or not 1 <= int(found[1]) <= 10**9 or not 1 <= seconds <= _UNITS["day"]:
-        raise ValueError("must be requests per time of at most a day, for example 5 per 10 seconds or 200 per hour")
-    return int(found[1]), seconds
-
-
-_WINDOW = re.compile(r"(\d{1,10}) ?(?:/|per) ?(\d{1,6})? ?(second|minute|hour|day)s?")
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
-
-Window = Annotated[str, AfterValidator(_window)]
-
-
-class LimitSettings(Section):
-    """Rate limits. Quotas and windows of accounts are in `plans`; here is what holds for everybody."""
-
-    enabled: bool = True
-    redis_url: SecretStr | None = None
-    anonymous: Window = "20 per 10 seconds"
-    console: Window = "120 per 10 seconds"
-
-    @field_validator("redis_url")
-    @classmethod
-    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
-            raise ValueError("must begin with redis:// or rediss://")
-        return value
-
-
-class PlanSettings(Section):
-    """What an account of a plan may do: requests a day (UTC), a window for each kind of request, its first credits."""
-
-    requests_per_day: int = Field(default=100, ge=1, le=10**9)
-    credits: int = Field(default=0, ge=0, le=10**12)
-    generate: Window = "5 per 10 seconds"
-    read: Window = "20 per 10 seconds"
-    write: Window = "20 per 10 seconds"
-    upload: Window = "10 per 60 seconds"
-    delete: Window = "10 per 60 seconds"
-    call: Window = "200 per hour"
-
-
-class PlansSettings(Section):
-    """The plans, from the least to the most."""
-
-    free: PlanSettings = PlanSettings(requests_per_day=100, credits=100)
-    creator: PlanSettings = PlanSettings(requests_per_day=500, credits=1_000)
-    pro: PlanSettings = PlanSettings(requests_per_day=1_000, credits=5_000)
-    business: PlanSettings = PlanSettings(requests_per_day=10_000, credits=25_000)
-    enterprise: PlanSettings = PlanSettings(requests_per_day=1_000_000, credits=100_000)
-
-    def of(self, plan: str) -> PlanSettings:
-        """The plan of this name; one that is not known any more counts as the least."""
-        found: PlanSettings = getattr(self, plan) if plan in PLANS else self.free
-        return found
-
-
-PLANS = tuple(PlansSettings.model_fields)
-
-
 class JobSettings(Section):
     """Durable jobs: the processes that run them, how much at once, and how long what came of them is kept."""
 
@@ -300,6 +226,42 @@ class RenderSettings(Section):
     """What jobs render. `longest_s`: of a recording that a face speaks; longer ones are refused."""
 
     longest_s: Seconds = 600.0
+
+
+class StorageSettings(Section):
+    """Where files are kept: a folder, or any S3-compatible service; how long URLs hold, and how much an account may have."""
+
+    bucket: str = Field(default="", pattern=r"^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    prefix: str = Field(default="", pattern=r"^$|^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    endpoint: HttpUrl | None = None
+    region: str = "us-east-1"
+    access_key_id: str = ""
+    secret_access_key: SecretStr = SecretStr("")
+    url_s: int = Field(default=86_400, ge=60, le=7 * 86_400)
+    account_bytes: int = Field(default=20 << 30, ge=1 << 20, le=1 << 50)
+    upload_bytes: int = Field(default=512 << 20, ge=1024, le=1 << 40)
+    upload_days: float = Field(default=7.0, gt=0, le=3650)
+
+    @model_validator(mode="after")
+    def _keys_come_in_pairs(self) -> StorageSettings:
+        if bool(self.access_key_id) != bool(self.secret_access_key.get_secret_value()):
+            raise ValueError("access_key_id and secret_access_key must be set together")
+        return self
+
+
+class FetchingSettings(Section):
+    """What the server may fetch for its users, and where it may post their webhooks."""
+
+    allow_local: bool = False
+    ports: tuple[int, ...] = (443, 8443)
+    denied: tuple[Network, ...] = ()
+
+    @field_validator("ports")
+    @classmethod
+    def _real_ports(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or not all(0 < port < 65536 for port in value):
+            raise ValueError("must be ports from 1 to 65535, at least one")
+        return value
 
 
 class MetricsSettings(Section):
@@ -347,10 +309,14 @@ class Settings(Section):
     sessions: SessionSettings = SessionSettings()
     jobs: JobSettings = JobSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    fetching: FetchingSettings = FetchingSettings()
+    storage: StorageSettings = StorageSettings()
     metrics: MetricsSettings = MetricsSettings()
     renders: RenderSettings = RenderSettings()
     limits: LimitSettings = LimitSettings()
     plans: PlansSettings = PlansSettings()
+    prices: PriceSettings = PriceSettings()
+    models: ModelSettings = ModelSettings()
 
     @field_validator("data_dir", "agents_dir")
     @classmethod

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agents.conversation.policy import TurnPolicy
 from server.settings import Settings, SettingsError, load_settings
-from server.settings.model import PLANS, parse_window
+from server.settings.platform import PLANS, parse_window
 
 KEY = "sk_live_" + "k" * 24
 

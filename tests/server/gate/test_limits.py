@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from server.database import Database, Identity, KeyInfo
 from server.gate.limits import DAY, Limiter, LocalStorage, Verdict
 from server.settings import Settings
-from server.settings.model import LimitSettings, PlanSettings, PlansSettings
+from server.settings.platform import LimitSettings, PlanSettings, PlansSettings
 from tests.peers.redis import RedisServer
 from tests.server.gate.serving import Served, served
 
