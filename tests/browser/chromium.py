@@ -93,3 +93,8 @@ def write_wav(path: Path, samples: npt.NDArray[np.int16], rate: int) -> Path:
         file.setframerate(rate)
         file.writeframes(samples.tobytes())
     return path
+
+
+async def view(page: Page, name: str) -> None:
+    """Wait until the page is where it is expected: choosing, starting, live or ended."""
+    await page.wait_for_selector(f'body[data-view="{name}"]')

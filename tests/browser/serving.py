@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,9 +54,14 @@ class Agents:
 
 
 class Face:
-    """A video: blue, with a white bar that moves."""
+    """A video: blue, with a white bar that moves; none while `stall` is set."""
+
+    def __init__(self, stall: threading.Event) -> None:
+        self._stall = stall
 
     async def frame_at(self, time: float) -> av.VideoFrame | None:
+        if self._stall.is_set():
+            return None
         image = np.zeros((SIDE, SIDE, 3), np.uint8)
         image[:, :, 2] = 200
         left = int(time * 50) % (SIDE - 16)
@@ -90,6 +96,7 @@ class PageServer:
     conversations: Conversations
     agents: Agents
     avatars: Avatars
+    stall: threading.Event = field(default_factory=threading.Event)
 
     async def session(self, number: int = 0) -> FakeSession:
         """The session that the page has begun."""
@@ -159,13 +166,13 @@ def serving_page(tmp_path: Path, *, faces: bool = False, **options: Any) -> Iter
     settings = Settings(data_dir=tmp_path / "data")
     database = Database(settings.database_url, threads=2)
     database.migrate()
-    conversations, agents, avatars = Conversations(), Agents(), Avatars()
+    conversations, agents, avatars, stall = Conversations(), Agents(), Avatars(), threading.Event()
 
     async def authenticate(_key: str) -> str | None:
         return None
 
     def face(_agent_id: str, _timeline: SpeechTimeline) -> VideoSource | None:
-        return Face()
+        return Face(stall)
 
     endpoints = BrowserEndpoints(
         conversations,
@@ -178,7 +185,7 @@ def serving_page(tmp_path: Path, *, faces: bool = False, **options: Any) -> Iter
     routes = [*avatars.routes(), *endpoints.routes(), *web_routes(endpoints.page)]
     try:
         with running(settings, database, engine=QuietEngine(), routes=routes, before_close=endpoints.close) as server:
-            yield PageServer(server.url, conversations, agents, avatars)
+            yield PageServer(server.url, conversations, agents, avatars, stall)
     finally:
         database.close()
 

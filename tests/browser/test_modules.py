@@ -38,10 +38,10 @@ async def transcript_of(page: Page, events: list[dict[str, Any]], *, close: bool
              const transcript = new Transcript();
              for (const event of events) transcript.take(event);
              if (close) transcript.close();
-             return transcript.entries.map((entry) => entry.who === "you"
-               ? { who: "you", text: entry.text, final: entry.final }
-               : { who: "agent", state: entry.state, interrupted: entry.interrupted ?? null,
-                   text: entry.pieces.map(({ text, heard }) => text.slice(0, heard) + "|" + text.slice(heard)).join(" ") });
+             const shown = ({ text, heard }) => text.slice(0, heard) + "|" + text.slice(heard);
+             return transcript.entries.map(({ who, text, final, state, interrupted = null, pieces }) => who === "you"
+               ? { who, text, final }
+               : { who, state, interrupted, text: pieces.map(shown).join(" ") });
            }""",
         [events, close],
     )

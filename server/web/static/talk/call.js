@@ -91,6 +91,11 @@ export class Call {
     return this._session.tell("interrupt");
   }
 
+  /** What Escape means: close the figures of the connection, else interrupt. */
+  escape() {
+    return this._quality.close() || this.interrupt();
+  }
+
   /** Send a typed message; false where it cannot be sent. */
   write(text) {
     return this.live && this._session.tell("text", { text });

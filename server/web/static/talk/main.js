@@ -78,7 +78,7 @@ byId("composer").addEventListener("submit", (event) => {
 });
 listen({
   mute: () => call.live && void call.toggleMute(),
-  interrupt: () => call.interrupt(),
+  interrupt: () => call.escape(),
   type: () => call.live && byId("typed").focus(),
   devices: () => void devices.open(),
 });

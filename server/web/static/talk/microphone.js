@@ -54,11 +54,13 @@ async function permission() {
   }
 }
 
-/** A track on which nobody speaks, for those who type. `close` frees it. */
+/** A track on which nobody speaks, for those who type. It does send: who sends nothing is taken to be gone. */
 export function silentTrack(context) {
-  const track = context.createMediaStreamDestination().stream.getAudioTracks()[0];
-  track.enabled = false;
-  return track;
+  const destination = context.createMediaStreamDestination();
+  const source = new ConstantSourceNode(context, { offset: 0 });
+  source.connect(destination);
+  source.start();
+  return destination.stream.getAudioTracks()[0];
 }
 
 /** Measures how loud a track or a stream is, about thirty times a second; `stop` ends it. */

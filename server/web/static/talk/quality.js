@@ -23,10 +23,9 @@ export class Quality {
     document.addEventListener("pointerdown", ({ target }) => {
       if (!this._details.contains(target) && !this._button.contains(target)) this._open(false);
     });
-    this._details.addEventListener("keydown", ({ key }) => key === "Escape" && this._open(false));
   }
 
-  /** Whether the figures are open; Escape closes them before it does anything else. */
+  /** Put the figures away; whether they were open. */
   close() {
     const open = !this._details.hidden;
     this._open(false);
