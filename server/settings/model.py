@@ -229,7 +229,7 @@ class RenderSettings(Section):
 
 
 class StorageSettings(Section):
-    """Where files are kept: a folder, or any S3-compatible service; how long URLs hold, and how much an account may have."""
+    """Files: where they are kept, how long their URLs hold, and how much of them an account may have."""
 
     bucket: str = Field(default="", pattern=r"^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     prefix: str = Field(default="", pattern=r"^$|^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
