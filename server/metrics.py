@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import (
@@ -31,6 +32,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+        self.registry.register(_Gauge("visavis_tasks", "Tasks on the event loop.", _tasks))
         self._requests = Counter(
             "visavis_http_requests", "HTTP requests.", ["method", "route", "status"], registry=self.registry
         )
@@ -112,3 +114,10 @@ class _Gauge(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(self._name, self._documentation, value=self._read())
+
+
+def _tasks() -> int:
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # asked from outside the loop
+        return 0

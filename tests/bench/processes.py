@@ -77,7 +77,7 @@ async def language_model(folder: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def server(folder: Path, llm_url: str) -> AsyncIterator[tuple[str, int]]:
+async def server(folder: Path, llm_url: str, **environment: str) -> AsyncIterator[tuple[str, int]]:
     """The server with a data directory of its own; yields its URL and process id."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -88,6 +88,7 @@ async def server(folder: Path, llm_url: str) -> AsyncIterator[tuple[str, int]]:
         "VISAVIS_LLM__MODEL": MODEL,
         "VISAVIS_LLM__API_KEY": "bench",
         "VISAVIS_LOG__FORMAT": "json",
+        **environment,
     }
     arguments = ("-m", "server", "serve")
     async with process(*arguments, log=folder / "server.log", ready=f"{url}/readyz", env=env) as pid:
