@@ -7,17 +7,18 @@ import hashlib
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from pydantic import Field
 
 from media.avatar.errors import PortraitRefused
+from media.avatar.pack import AvatarPack
 from media.decoding import MediaError, Picture, decode_image
 from media.studio.framing import Portrait
 from media.studio.stills import still
 from server.avatars.library import NAME_LENGTH, AvatarLibrary
 from server.avatars.records import AvatarRecord, avatars_page
-from server.avatars.studio import SOMEBODY_WAITS, AvatarStudio, StudioBusy
+from server.avatars.studio import SOMEBODY_WAITS, StudioBusy
 from server.families.desk import Desk
 from server.families.videos import PageQuery
 from server.fetching import Fetched, FetchError
@@ -39,6 +40,18 @@ AT_ONCE: Final = 4
 _BUSY: Final = "Too many avatars are being made at the moment: try again in a few seconds"
 
 FetchPicture = Callable[[str], Awaitable[Fetched]]
+
+
+class Studio(Protocol):
+    """Finds faces and draws them, for everybody. `server.avatars.studio.AvatarStudio` implements it."""
+
+    async def enrol(self, picture: Picture, name: str, *, within: float) -> AvatarPack:
+        """Make a pack of a picture. Raises `PortraitRefused` or `StudioBusy`."""
+        ...
+
+    async def run(self, work: Callable[[], bytes], *, within: float) -> bytes:
+        """Run a job of drawing. Raises `StudioBusy`."""
+        ...
 
 
 class AvatarRequest(RequestModel):
@@ -71,7 +84,7 @@ class Avatars:
     """The endpoints. `fetch` gets a picture within the limits of this module; `files` keeps the previews."""
 
     def __init__(
-        self, desk: Desk, library: AvatarLibrary, studio: AvatarStudio, *, fetch: FetchPicture, files: Files
+        self, desk: Desk, library: AvatarLibrary, studio: Studio, *, fetch: FetchPicture, files: Files
     ) -> None:
         self._desk = desk
         self._library = library
