@@ -46,6 +46,8 @@ from server.gate.families import family_of, plan_reaches
 from server.gate.idempotency import Claim, claim_of, find_answer
 from server.gate.limits import LimitClass, Limiter, Verdict
 from server.gate.models import validated
+from server.gate.openapi import openapi
+from server.gate.reference import reference_routes
 from server.gate.registry import Endpoint, Registry, Resource
 from server.middleware import BodyBounds
 from server.settings import Settings
@@ -76,6 +78,7 @@ class Gate:
         self.limiter = Limiter(settings.limits, settings.plans, clock=clock)
         self._database = database
         self._clock = clock
+        self._url = settings.public_url
         self._answering: dict[tuple[str, str], _Turn] = {}
 
     async def close(self) -> None:
@@ -144,7 +147,11 @@ class Gate:
         """A route for each path; Starlette does the matching again, for its metrics and for what is not found."""
         paths = dict.fromkeys(endpoint.path for endpoint in self.registry.endpoints)
         ordered = sorted(paths, key=lambda path: "{" in path)
-        return [Route(path, _Resource(self), methods=None, include_in_schema=False) for path in ordered]
+        document = openapi(self.registry, url=self._url)
+        return [
+            *(Route(path, _Resource(self), methods=None, include_in_schema=False) for path in ordered),
+            *reference_routes(document),
+        ]
 
     @property
     def bodies(self) -> dict[str, BodyBounds]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
@@ -65,12 +65,33 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 """An integer; add `Field(ge=…, le=…)`."""
 Said = Annotated[str, StringConstraints(min_length=1, pattern=_SAYS_SOMETHING)]
 """A text that says something; add `Field(max_length=…)`."""
-Url = Annotated[str, StringConstraints(max_length=2048, pattern=_URL)]
+NAMES_SOMETHING: Final = "names something elsewhere"
+"""Marks the fields whose URLs the fetcher's check is for."""
+Url = Annotated[str, StringConstraints(max_length=2048, pattern=_URL), NAMES_SOMETHING]
 """A URL in form only: whether it may be fetched (https, public) is for the fetcher's check, which knows settings."""
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_IDENTIFIER)]
 """An id of ours or of a catalogue."""
 Language = Annotated[str, StringConstraints(max_length=35, pattern=_LANGUAGE)]
 """BCP 47 or ISO 639-1."""
+
+
+def urls_of(request: BaseModel) -> list[tuple[str, str]]:
+    """Every `Url` that a request holds, after its field's name on the wire."""
+    found: list[tuple[str, str]] = []
+    for name, field in type(request).model_fields.items():
+        if not _is_marked([field.annotation, *field.metadata]):
+            continue
+        value = getattr(request, name)
+        label = field.alias or name
+        if isinstance(value, str):
+            found.append((label, value))
+        elif isinstance(value, list):
+            found += [(f"{label}[{index}]", item) for index, item in enumerate(value)]
+    return found
+
+
+def _is_marked(parts: Iterable[Any]) -> bool:
+    return any(part == NAMES_SOMETHING or _is_marked(get_args(part)) for part in parts)
 
 
 def validated(model: type[Model], value: Any) -> Model:

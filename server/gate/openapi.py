@@ -13,6 +13,7 @@ from server.errors import CODES
 from server.gate.families import Family
 from server.gate.registry import Endpoint, Registry
 
+API_VERSION: Final = "1.0.0"
 REF: Final = "#/components/schemas/{model}"
 
 _MEANINGS = {
@@ -35,7 +36,7 @@ _LIMIT_HEADERS = {
 }
 
 
-def openapi(registry: Registry, *, version: str, url: str) -> dict[str, Any]:
+def openapi(registry: Registry, *, url: str) -> dict[str, Any]:
     """The whole document; `url` is the server's public address."""
     models = _models(registry.endpoints)
     references, definitions = models_json_schema(sorted(models, key=lambda pair: pair[0].__name__), ref_template=REF)
@@ -46,7 +47,7 @@ def openapi(registry: Registry, *, version: str, url: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Visavis",
-            "version": version,
+            "version": API_VERSION,
             "description": "Talking avatars, voices and voice agents. Every endpoint takes the API key in any of the "
             "three headers; errors are {error, code}, and {error, code, details} below /v1/agent.",
         },

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from server.app import create_app
 from server.credits import reserve
 from server.database import Database, create_account, create_key
+from server.gate.auth import Authenticator
 from server.gate.call import ApiCall, ApiResult
 from server.gate.errors import Forbidden, NotFound
 from server.gate.families import Family
@@ -142,12 +143,18 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    settings: Settings, database: Database, endpoints: Sequence[Endpoint] | None = None, **limits: object
+    settings: Settings,
+    database: Database,
+    endpoints: Sequence[Endpoint] | None = None,
+    *,
+    authenticator: Authenticator | None = None,
+    **limits: object,
 ) -> AsyncIterator[Served]:
     """Serve things, or these endpoints; keywords override settings of the limits."""
     changed = settings.model_copy(update={"limits": settings.limits.model_copy(update=limits)})
     things = Things()
-    gate = Gate(changed, database, things.endpoints() if endpoints is None else endpoints)
+    declared = things.endpoints() if endpoints is None else endpoints
+    gate = Gate(changed, database, declared, authenticator=authenticator)
     app = create_app(changed, engine=QuietEngine(), database=database, metrics=Metrics(), gate=gate)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://visavis") as client:
