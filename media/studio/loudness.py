@@ -7,6 +7,7 @@ Loudness after ITU-R BS.1770-4: K-weighting (pyloudnorm's filters), blocks of 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -27,9 +28,11 @@ _STEPS_PER_BLOCK = 4
 _STEP = 0.1  # seconds
 _ABSOLUTE, _RELATIVE, _OFFSET = -70.0, -10.0, -0.691
 _LARGEST_GAIN = 30.0  # dB: near-silence is left near-silent
-_MOST_LIMITING = 6.0  # dB that peaks may be pressed down by; beyond that everything is made less loud
+_MOST_LIMITING = 9.0  # dB that peaks may be pressed down by; beyond that everything is made less loud
+_MARGIN = 0.5  # dB that meters differ by about peaks of what lies near half the sample rate
 _LOOK_AHEAD = 0.005  # seconds in which the limiter's gain falls and rises
 _OVERSAMPLING = 4
+_TRIALS = 2
 
 
 class LoudnessMeter:
@@ -86,7 +89,7 @@ class LoudnessMeter:
 def gain_for(loudness: float, true_peak: float, *, target: float = SPEECH_LOUDNESS) -> float:
     """The factor that brings a recording to `target` LUFS; 1 for silence.
 
-    Smaller where its peaks would otherwise have to be limited by more than 6 dB.
+    Smaller where its peaks would otherwise have to be limited by more than 9 dB.
     """
     if not math.isfinite(loudness) or true_peak <= 0:
         return 1.0
@@ -95,13 +98,46 @@ def gain_for(loudness: float, true_peak: float, *, target: float = SPEECH_LOUDNE
     return float(10 ** (min(wanted, highest) / 20))
 
 
+def mastering_gain(blocks: Callable[[], Iterable[Samples]], rate: int, *, target: float = SPEECH_LOUDNESS) -> float:
+    """The factor that brings a recording to `target` LUFS behind a `Limiter`. `blocks` gives it from the start.
+
+    Limiting takes loudness away: where it would, the recording is limited for trial and the factor raised by what was
+    lost. 1 for silence.
+    """
+    plain = _metered(blocks(), rate)
+    gain = gain_for(plain.loudness, plain.true_peak, target=target)
+    most = gain_for(plain.loudness, plain.true_peak, target=math.inf)
+    for _ in range(_TRIALS):
+        if gain * plain.true_peak <= 10 ** ((HIGHEST_PEAK - _MARGIN) / 20):
+            break
+        trial = _metered(limited(blocks(), gain, rate), rate)
+        gain = min(most, gain * 10 ** ((target - trial.loudness) / 20))
+    return gain
+
+
+def _metered(blocks: Iterable[Samples], rate: int) -> LoudnessMeter:
+    meter = LoudnessMeter(rate)
+    for block in blocks:
+        meter.hear(block)
+    meter.finish()
+    return meter
+
+
+def limited(blocks: Iterable[Samples], gain: float, rate: int) -> Iterator[Samples]:
+    """The blocks `gain` times as loud, their peaks kept in bounds."""
+    limiter = Limiter(rate)
+    for block in blocks:
+        yield limiter.feed(block * np.float32(gain))
+    yield limiter.finish()
+
+
 class Limiter:
     """Keeps true peaks below a ceiling: turns down smoothly 5 ms ahead of each and up again behind it.
 
     Feed blocks, drain what is ready; all samples come out once, in order, `finish` gives the last.
     """
 
-    def __init__(self, rate: int, *, ceiling: float = HIGHEST_PEAK) -> None:
+    def __init__(self, rate: int, *, ceiling: float = HIGHEST_PEAK - _MARGIN) -> None:
         self._ceiling = 10 ** (ceiling / 20)
         self._reach = max(2, round(_LOOK_AHEAD * rate))
         window = np.hanning(self._reach + 2)[1:-1]
@@ -153,10 +189,10 @@ def true_peaks(samples: Samples) -> npt.NDArray[np.float64]:
     return peaks
 
 
-def _interpolator(reach: int = 12) -> npt.NDArray[np.float64]:
+def _interpolator(reach: int = 24) -> npt.NDArray[np.float64]:
     """A windowed sinc that inserts three samples between any two."""
     places = np.arange(-reach * _OVERSAMPLING, reach * _OVERSAMPLING + 1) / _OVERSAMPLING
-    return np.asarray(np.sinc(places) * np.kaiser(len(places), 8.0))
+    return np.asarray(np.sinc(places) * np.kaiser(len(places), 6.0))
 
 
 def _lufs(power: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -19,7 +19,7 @@ from media.avatar.film import Encoding, Film
 from media.avatar.landmarks import Picture
 from media.avatar.soundtrack import Speech
 from media.speech.protocols import SpokenPhoneme, Voice
-from media.studio.control import Control
+from media.studio.control import Control, finished
 from media.studio.errors import NothingToSpeak, OptionInvalid
 from media.studio.framing import Framing, Portrait, view_of
 from media.studio.scene import Scene
@@ -71,17 +71,8 @@ async def render_preview(
     speech = Speech(AudioFrame(sound, voice.rate, 0), tuple(phonemes), voice.rate)
     stop = threading.Event()
     control = Control(cancelled=stop.is_set)
-    work = asyncio.create_task(
-        asyncio.to_thread(render_talking, portrait, speech, out, framing=framing, control=control, encoding=_FAST)
-    )
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait([work])  # a frame's time: the thread must not write on behind a caller that is gone
-        if not work.cancelled():
-            work.exception()
-        raise
+    work = asyncio.to_thread(render_talking, portrait, speech, out, framing=framing, control=control, encoding=_FAST)
+    return await finished(work, stop.set)
 
 
 def _attentive() -> FaceState:

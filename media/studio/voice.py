@@ -1,12 +1,14 @@
 """Text to a WAV file in the voice of the live engine: any length of chapter, in bounded memory, evenly loud.
 
-The voice's sound is written to disk as it is made and measured there; a second pass brings it to its loudness, to the
-rate asked for, and keeps its peaks in bounds.
+The voice's sound is written to disk as it is made. Further passes over it find the gain that brings it to its loudness,
+then write it so, at the rate asked for, with its peaks kept in bounds.
 """
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
+import threading
 import time
 import wave
 from collections.abc import Iterator
@@ -23,9 +25,9 @@ from media.files import appearing
 from media.speech.protocols import SpokenPhoneme, SpokenWord
 from media.speech.synthesis.plan import Pauses
 from media.speech.synthesis.voice import FASTEST, SLOWEST, SynthesisVoice
-from media.studio.control import Control
-from media.studio.errors import NothingToSpeak, OptionInvalid
-from media.studio.loudness import SPEECH_LOUDNESS, Limiter, LoudnessMeter, gain_for
+from media.studio.control import Control, finished
+from media.studio.errors import NothingToSpeak, OptionInvalid, RenderCancelled
+from media.studio.loudness import SPEECH_LOUDNESS, limited, mastering_gain
 
 MOST_CHARACTERS: Final = 10_000
 """Of one text; longer ones are to be cut into chapters."""
@@ -35,7 +37,7 @@ READING: Final = Pauses(sentence=0.38, block=0.75, clause=0.12)
 
 _ALONE = Control()
 _RATES = (8_000, 192_000)
-_BLOCK = 1 << 16  # samples of the second pass
+_BLOCK = 1 << 16  # samples read at once by the later passes
 _SPOKEN = 0.95  # part of the work that speaking is
 _BACKGROUND = 3600.0  # seconds from now when each chunk is due: whatever a listener waits for goes first
 
@@ -44,7 +46,7 @@ _BACKGROUND = 3600.0  # seconds from now when each chunk is due: whatever a list
 class RenderedVoice:
     """A WAV file that was written: 16 bit, mono, `rate` Hz.
 
-    `words` and `phonemes` count the samples of the file. `loudness` is that of the speech before, in LUFS.
+    `words` and `phonemes` count the samples of the file.
     """
 
     path: Path
@@ -52,7 +54,6 @@ class RenderedVoice:
     samples: int
     words: tuple[SpokenWord, ...]
     phonemes: tuple[SpokenPhoneme, ...]
-    loudness: float
 
     @property
     def seconds(self) -> float:
@@ -81,12 +82,11 @@ async def render_voice(
     _check(text, voice, speed=speed, language=language, rate=rate, loudness=loudness)
     rate = rate or voice.rate
     with appearing(out) as scratch, tempfile.TemporaryFile(dir=out.parent) as raw:
-        meter = LoudnessMeter(voice.rate)
-        words, phonemes = await _speak(text, voice, speed, raw=raw, meter=meter, control=control.part(0.0, _SPOKEN))
+        words, phonemes = await _speak(text, voice, speed, raw=raw, control=control.part(0.0, _SPOKEN))
         if not words or not raw.tell():
             raise NothingToSpeak("the text holds no word that can be spoken")
-        gain = gain_for(meter.loudness, meter.true_peak, target=loudness)
-        samples = _master(raw, voice.rate, scratch, rate, gain=gain, control=control.part(_SPOKEN, 1.0))
+        mastering = _Mastering(raw, voice.rate, rate, loudness, control.part(_SPOKEN, 1.0))
+        samples = await finished(asyncio.to_thread(mastering.write, scratch), mastering.stop)
     scale = rate / voice.rate
     return RenderedVoice(
         out,
@@ -94,7 +94,6 @@ async def render_voice(
         samples,
         tuple(_scaled_word(word, scale) for word in words),
         tuple(SpokenPhoneme(p.phoneme, round(p.start * scale), round(p.end * scale)) for p in phonemes),
-        meter.loudness,
     )
 
 
@@ -120,9 +119,9 @@ def spoken_language(voice: SynthesisVoice) -> str:
 
 
 async def _speak(
-    text: str, voice: SynthesisVoice, speed: float, *, raw: IO[bytes], meter: LoudnessMeter, control: Control
+    text: str, voice: SynthesisVoice, speed: float, *, raw: IO[bytes], control: Control
 ) -> tuple[list[SpokenWord], list[SpokenPhoneme]]:
-    """Write the voice's sound as float32 to `raw`, and measure it."""
+    """Write the voice's sound as float32 to `raw`."""
     words: list[SpokenWord] = []
     phonemes: list[SpokenPhoneme] = []
     control.at(0.0)
@@ -130,41 +129,54 @@ async def _speak(
     async with aclosing(spoken) as chunks:
         async for chunk in chunks:
             raw.write(np.ascontiguousarray(chunk.samples, "<f4").tobytes())
-            meter.hear(chunk.samples)
             words += chunk.words
             phonemes += chunk.phonemes
             control.at(words[-1].source_end / len(text) if words else 0.0)
-    meter.finish()
     return words, phonemes
 
 
-def _master(raw: IO[bytes], from_rate: int, out: Path, rate: int, *, gain: float, control: Control) -> int:
-    """The second pass; returns the samples written."""
-    limiter = Limiter(rate)
-    total = raw.tell() // 4
-    written = done = 0
-    with wave.open(str(out), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        for block in _resampled(raw, from_rate, rate):
-            done += len(block)
-            settled = limiter.feed(block * np.float32(gain))
-            file.writeframes(to_int16(settled).astype("<i2").tobytes())
-            written += len(settled)
-            control.at(done / rate * from_rate / max(1, total))
-        settled = limiter.finish()
-        file.writeframes(to_int16(settled).astype("<i2").tobytes())
-    return written + len(settled)
+class _Mastering:
+    """The passes behind the first: on a thread of their own, since they take a second for each ten minutes."""
 
+    def __init__(self, raw: IO[bytes], from_rate: int, rate: int, loudness: float, control: Control) -> None:
+        self._raw, self._from_rate, self._rate, self._loudness = raw, from_rate, rate, loudness
+        self._control = control
+        self._stopped = threading.Event()
+        self._total = max(1, raw.tell() // 4)
 
-def _resampled(raw: IO[bytes], from_rate: int, rate: int) -> Iterator[Samples]:
-    raw.seek(0)
-    stream = soxr.ResampleStream(from_rate, rate, 1, dtype="float32", quality="HQ") if rate != from_rate else None
-    while data := raw.read(4 * _BLOCK):
-        block = np.frombuffer(data, "<f4").astype(np.float32)
-        yield block if stream is None else stream.resample_chunk(block)
-    if stream is not None:
+    def stop(self) -> None:
+        """Give up at the next block."""
+        self._stopped.set()
+
+    def write(self, out: Path) -> int:
+        """Write the WAV file; returns its samples."""
+        gain = mastering_gain(self._blocks, self._from_rate, target=self._loudness)
+        written = 0
+        with wave.open(str(out), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(self._rate)
+            for block in limited(self._resampled(), gain, self._rate):
+                file.writeframes(to_int16(block).astype("<i2").tobytes())
+                written += len(block)
+                self._control.at(written / self._rate * self._from_rate / self._total)
+        self._control.at(1.0)
+        return written
+
+    def _blocks(self) -> Iterator[Samples]:
+        self._raw.seek(0)
+        while data := self._raw.read(4 * _BLOCK):
+            if self._stopped.is_set() or self._control.stopped:
+                raise RenderCancelled("the render was cancelled")
+            yield np.frombuffer(data, "<f4").astype(np.float32)
+
+    def _resampled(self) -> Iterator[Samples]:
+        if self._rate == self._from_rate:
+            yield from self._blocks()
+            return
+        stream = soxr.ResampleStream(self._from_rate, self._rate, 1, dtype="float32", quality="HQ")
+        for block in self._blocks():
+            yield stream.resample_chunk(block)
         yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
