@@ -14,7 +14,9 @@ VIDEO_AHEAD: Final = 0.02
 """Seconds before its media time at which a picture is asked for: rendering and encoding take that long."""
 _WINDOW: Final = 2.0
 _LATE_SHARE: Final = 0.2
-_RECOVERY: Final = 10.0
+_RECOVERY: Final = 6.0
+_SETTLING: Final = 1.5
+"""Seconds in which nothing is judged: joining is work of its own."""
 
 
 class SpeechTimeline(Protocol):
@@ -81,7 +83,7 @@ LEVELS: Final = (
 
 
 class LoadGovernor:
-    """Steps video down when frames or sound come late, and up again, a step at a time, when ten seconds went well.
+    """Steps video down when frames or sound come late, and up again, a step at a time, when six seconds went well.
 
     Pure: the time is an argument, in seconds of any monotonic clock.
     """
@@ -89,7 +91,7 @@ class LoadGovernor:
     def __init__(self) -> None:
         self._level = 0
         self._since: float | None = None
-        self._good_since: float | None = None
+        self._good_since = 0.0
         self._total = 0
         self._late = 0
 
@@ -100,8 +102,10 @@ class LoadGovernor:
 
     def note(self, now: float, *, late: int, total: int = 1) -> bool:
         """So many of `total` frames were late; returns whether the level has changed."""
-        if self._since is None or self._good_since is None:
-            self._since = self._good_since = now
+        if self._since is None:
+            self._since = self._good_since = now + _SETTLING
+        if now < self._since:
+            return False
         self._total += total
         self._late += late
         if now - self._since < _WINDOW:

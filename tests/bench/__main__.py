@@ -29,8 +29,9 @@ OTHERS: Final = (
     ("Word errors: windowed against full-context recognition", ("tests.bench.word_errors",)),
     ("Finished or not: the completion judge", ("tests.bench.completion",)),
     ("Voices", ("tests.bench.voices", "--rounds", "10")),
+    ("Live faces in the browser", ("tests.bench.faces",)),
 )
-OTHER_TIMEOUT: Final = 300
+OTHER_TIMEOUT: Final = 420
 
 
 def main() -> int:

@@ -121,6 +121,8 @@ class WebRtcCaller:
         self.microphone = Microphone()
         self.heard: list[Heard] = []
         self.pictures: list[tuple[float, float, av.VideoFrame]] = []
+        self.pictured_at: list[float] = []
+        self.keeps_pictures = True
         self.events: list[dict[str, Any]] = []
         self.clocks: dict[str, SenderClock] = {}
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -237,7 +239,10 @@ class WebRtcCaller:
             while True:
                 frame = await track.recv()
                 assert isinstance(frame, av.VideoFrame)
-                self.pictures.append((time.monotonic(), float((frame.pts or 0) * (frame.time_base or 0)), frame))
+                self.pictured_at.append(time.monotonic())
+                if self.keeps_pictures:
+                    pts = float((frame.pts or 0) * (frame.time_base or 0))
+                    self.pictures.append((self.pictured_at[-1], pts, frame))
                 self._news.set()
 
 

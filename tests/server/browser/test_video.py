@@ -92,6 +92,11 @@ def test_under_load_frames_go_first_then_size_then_all_and_they_come_back() -> N
     assert seen == [*names, *reversed(names[:-1])]
 
 
+def test_what_happens_while_a_session_is_joined_is_not_held_against_it() -> None:
+    governor = LoadGovernor()
+    assert not any(governor.note(n * 0.04, late=int(n < 35)) for n in range(400))
+
+
 def test_a_few_late_pictures_change_nothing() -> None:
     governor = LoadGovernor()
     assert not any(governor.note(n * 0.04, late=int(n % 10 == 0)) for n in range(1000))
