@@ -89,14 +89,14 @@ def test_near_silence_is_not_blown_up_and_peaks_bound_the_gain() -> None:
 
 def test_what_limiting_takes_away_is_made_up_for() -> None:
     peaky = speechlike(6.0, 22_050, level=0.04)
-    peaky[::3000] = 0.4
+    peaky[np.flatnonzero(peaky)[::300]] *= 4
 
     def blocks() -> list[Samples]:
         return [peaky[start : start + 7000] for start in range(0, len(peaky), 7000)]
 
     simple = gain_for(metered(peaky, 22_050).loudness, metered(peaky, 22_050).true_peak)
     gain = mastering_gain(blocks, 22_050)
-    assert gain > 1.01 * simple
+    assert gain > 1.02 * simple
     loud = np.concatenate(list(limited_blocks(blocks(), gain, 22_050)))
     assert metered(loud, 22_050).loudness == pytest.approx(-16.0, abs=0.2)
     assert mastering_gain(lambda: [np.zeros(9000, np.float32)], 22_050) == 1.0
