@@ -9,6 +9,7 @@ import pytest
 from agents.conversation.policy import TurnPolicy
 from agents.definition import AgentDefinition, AgentError, load_agent, load_agents
 from agents.tools.toolbox import Toolbox
+from media.avatar.assets import DEMO_PORTRAIT
 
 DEMO = Path(__file__).parents[2] / "configs" / "agents"
 LEAST = "name: Ada\nsystem_prompt: Be brief.\n"
@@ -115,6 +116,23 @@ def test_knowledge_is_found_beside_the_file(tmp_path: Path) -> None:
     agent = load_agent(write(tmp_path, LEAST + "knowledge: {paths: [notes/none.txt]}\n"))
     with pytest.raises(AgentError, match=r"none\.txt"):
         agent.knowledge_files()
+
+
+def test_a_portrait_is_a_packaged_one_or_lies_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "ada.jpg").write_bytes(b"a picture")
+    (tmp_path / "a.yaml").write_text(LEAST + "avatar: ada.jpg\n")
+    (tmp_path / "b.yaml").write_text(LEAST + "avatar: mira\n")
+    (tmp_path / "c.yaml").write_text(LEAST)
+    agents = load_agents(tmp_path)
+    assert agents["a"].portrait() == (tmp_path / "ada.jpg").resolve()
+    assert agents["b"].portrait() == DEMO_PORTRAIT
+    assert agents["c"].portrait() is None
+
+
+def test_a_portrait_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(LEAST + "avatar: gone.jpg\n")
+    with pytest.raises(AgentError, match=r"agent Ada: avatar: there is no file .*gone\.jpg.*mira"):
+        load_agents(tmp_path)["a"].portrait()
 
 
 def test_the_demo_agent_is_valid() -> None:

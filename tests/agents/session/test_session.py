@@ -306,6 +306,20 @@ def test_events_tell_what_happens_in_order() -> None:
     assert "speaking" in states
 
 
+def test_events_tell_when_the_caller_speaks_and_pauses() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.says("What time do you close?")
+        await stage.answered(1)
+
+    stage = on_stage(ScriptedModel(["At ten."]), play)
+    events = [(kind, data) for kind, data in stage.line.events if kind in ("caller", "state")]
+    assert [data["speaking"] for kind, data in events if kind == "caller"] == [True, False]
+    paused = events.index(("caller", {"speaking": False}))
+    thinks = [number for number, (_, data) in enumerate(events) if data.get("state") == "thinking"]
+    assert paused < thinks[-1]
+
+
 def test_partial_hypotheses_are_asked_for_only_while_the_recogniser_is_idle() -> None:
     async def play(stage: Stage) -> None:
         stage.recogniser.busy = True

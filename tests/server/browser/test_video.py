@@ -5,6 +5,7 @@ import asyncio
 import av
 import numpy as np
 
+from server.browser.ice import wants_video
 from server.browser.video import LEVELS, LoadGovernor, SpeechTimeline, VideoSource
 from tests.peers.webrtc_caller import RATE, calling
 from tests.server.browser.serving import KEY, serving
@@ -56,6 +57,45 @@ async def test_picture_and_sound_of_the_same_moment_carry_the_same_time() -> Non
         assert len(white) >= 15
         assert lamps[0].times == sorted(set(lamps[0].times))
     assert lamps[0].closed
+
+
+async def test_a_caller_that_shows_only_h264_gets_it() -> None:
+    async with (
+        serving(faces=lambda _agent, timeline: Lamp(timeline)) as server,
+        calling(server.url, key=KEY, video=True, codec="h264") as caller,
+    ):
+        session = await server.factory.sessions.get()
+        session.say(1.0)
+        while len(caller.pictures) < 30:
+            await caller.news()
+        lights = [frame.to_ndarray(format="gray").mean() for _, _, frame in caller.pictures]
+        assert min(lights) < 30
+        assert max(lights) > 220
+
+
+async def test_for_a_caller_that_shows_no_pictures_no_face_is_made() -> None:
+    made: list[str] = []
+
+    def faces(agent_id: str, timeline: SpeechTimeline) -> VideoSource | None:
+        made.append(agent_id)
+        return Lamp(timeline)
+
+    async with serving(faces=faces) as server, calling(server.url, key=KEY):
+        session = await server.factory.sessions.get()
+        await session.until(0.3)
+        assert made == []
+
+
+def test_pictures_are_wanted_where_they_are_offered_and_not_only_sent() -> None:
+    voice = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n"
+    video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\n"
+    assert not wants_video(voice)
+    assert wants_video(voice + video)
+    assert wants_video(voice + video + "a=recvonly\r\n")
+    assert wants_video(video + "a=sendonly\r\n" + video + "a=sendrecv\r\n")
+    assert not wants_video(voice + video + "a=sendonly\r\n")
+    assert not wants_video(voice + video + "a=inactive\r\n")
+    assert not wants_video(voice + video.replace(" 9 ", " 0 "))
 
 
 async def test_an_agent_without_a_face_sends_no_video() -> None:
