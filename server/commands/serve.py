@@ -17,6 +17,7 @@ import structlog
 from media.models import Console, ModelError, prepare
 from server.commands.common import CommandError, settings_from_environment
 from server.logs import configure_logs
+from server.memory import bound_arenas
 from server.settings import Settings
 from server.weights import needed_models
 
@@ -40,6 +41,7 @@ def add(commands: Any) -> None:
 
 def run(_options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; returns the exit code."""
+    bound_arenas()
     settings = settings_from_environment()
     configure_logs(settings.log.level, settings.log.format, secrets=settings.secrets())
     listener, settings = _listen(settings)
