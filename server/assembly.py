@@ -12,8 +12,13 @@ from server.database import Database
 from server.engine import Engine
 from server.faces.faces import Faces
 from server.faces.options import FaceOptions
+from server.fetching import UrlPolicy
+from server.gate.auth import Authenticator
+from server.gate.gate import Gate
 from server.made_agents.people import BODIES, People
 from server.metrics import Metrics
+from server.platform.engines import Engines
+from server.platform.platform import platform_endpoints
 from server.settings import Settings
 from server.signing import SigningKey
 from server.web.routes import web_routes
@@ -22,15 +27,28 @@ from server.web.routes import web_routes
 class Assembly:
     """A server's parts. `app` answers requests; `start` once before, `close` once after, both on the event loop.
 
-    `settings` hold the port that is really bound. Raises `OSError` where the data folder cannot be written.
+    `settings` hold the port that is really bound, `policy` says which URLs of users are fetched. Raises `OSError` where
+    the data folder cannot be written.
     """
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, *, policy: UrlPolicy | None = None) -> None:
         metrics = Metrics()
         key = SigningKey.load(settings.data_dir)
         faces = Faces(FaceOptions.of(settings), packs=self._pack_of) if settings.avatar.enabled else None
         self.engine = Engine(settings, database, metrics, faces=faces)
-        self.people = People(settings, database, self.engine)
+        policy = policy or UrlPolicy()
+        self.people = People(settings, database, self.engine, key, policy)
+        authenticator = Authenticator(database)
+        self.engines = Engines(settings.models)
+        self.gate = Gate(
+            settings,
+            database,
+            [
+                *platform_endpoints(settings, authenticator=authenticator, engines=self.engines, policy=policy),
+                *self.people.endpoints(),
+            ],
+            authenticator=authenticator,
+        )
         self.browser: BrowserEndpoints = browser_endpoints(
             self.engine,
             settings,
@@ -47,8 +65,14 @@ class Assembly:
             engine=self.engine,
             database=database,
             metrics=metrics,
-            routes=[*self.browser.routes(), *self.people.page_routes(page, faces), *web_routes(page)],
+            routes=[
+                *self.browser.routes(),
+                *self.people.page_routes(page, faces),
+                *self.people.routes(),
+                *web_routes(page),
+            ],
             bodies=BODIES,
+            gate=self.gate,
         )
 
     async def start(self) -> None:
@@ -61,6 +85,7 @@ class Assembly:
         await self.browser.close()
         await self.people.close()
         await self.engine.close()
+        await self.gate.close()
 
     def _pack_of(self, agent_id: str) -> Path | None:
         return self.people.pack_of(agent_id)

@@ -13,7 +13,7 @@ def needed_models(settings: Settings) -> tuple[str, ...]:
     """
     names = ["silero-vad", "smart-turn", "smollm2-135m", "minilm", "piper-joe"]
     if settings.avatar.enabled:
-        names.append("face-landmarker")
+        names += ["face-landmarker", "speaker-encoder"]
     if settings.asr.model in WHISPER_SIZES:
         names.append(f"whisper-{settings.asr.model}")
     if settings.tts.voice.startswith("kokoro"):

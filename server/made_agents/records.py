@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
 from server.database.tables import Account, MadeAgent
 from server.owners import Asker, Owner
+
+ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What an agent's id may look like; nothing else is looked for."""
 
 Status = Literal["processing", "ready", "failed"]
 
@@ -73,7 +77,7 @@ def insert_agent(session: Session, record: AgentRecord) -> None:
 
 def agent_by_id(session: Session, agent_id: str) -> AgentRecord | None:
     """The agent of this id."""
-    row = session.get(MadeAgent, agent_id)
+    row = session.get(MadeAgent, agent_id) if ID.fullmatch(agent_id) else None
     return None if row is None else _record(row)
 
 
@@ -100,6 +104,8 @@ def agents_for(session: Session, asker: Asker, agent_id: str | None = None, limi
     found = select(MadeAgent).where(MadeAgent.status == "ready", or_(*allowed))
     found = found.where(or_(MadeAgent.expires.is_(None), MadeAgent.expires > datetime.now(UTC)))
     if agent_id is not None:
+        if not ID.fullmatch(agent_id):
+            return []
         found = found.where(MadeAgent.id == agent_id)
     rows = session.scalars(found.order_by(MadeAgent.created.desc(), MadeAgent.id).limit(limit))
     return [_record(row) for row in rows]
@@ -143,11 +149,6 @@ def remove_expired_agents(session: Session, now: datetime) -> list[str]:
     ids = list(session.scalars(select(MadeAgent.id).where(MadeAgent.expires <= now)))
     session.execute(delete(MadeAgent).where(MadeAgent.id.in_(ids)))
     return ids
-
-
-def renumbered(record: AgentRecord) -> AgentRecord:
-    """The same under another short id, where the first one was taken."""
-    return replace(record, id=new_short_id())
 
 
 def _owned(owner: Owner) -> ColumnElement[bool]:

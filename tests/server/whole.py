@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from server.assembly import Assembly
-from server.database import Database, first_key
+from server.database import Database, create_key, first_key
+from server.fetching import UrlPolicy
 from server.serving import WebServer, bind, server_config
 from server.settings import Settings
 
@@ -23,9 +24,10 @@ ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 @dataclass
 class Whole:
-    """A server that runs. `key` is the API key of its first account."""
+    """A server that runs. `account` is its first one, `key` an API key of that."""
 
     url: str
+    account: str
     key: str
     settings: Settings
     database: Database
@@ -45,18 +47,16 @@ class Whole:
 
 
 @contextmanager
-def whole(data: Path, **changed: Any) -> Iterator[Whole]:
+def whole(data: Path, *, policy: UrlPolicy | None = None, **changed: Any) -> Iterator[Whole]:
     """Serve from this data folder until the block ends; `changed` are sections of the settings."""
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     settings = Settings.model_validate({"data_dir": data, **changed}).with_port(port)
     database = Database(settings.database_url, threads=2)
     database.migrate()
-    issued = database.run_here(first_key, None)
-    key_file = data / "test.key"
-    if issued is not None:
-        key_file.write_text(issued.secret)
-    parts = Assembly(settings, database)
+    database.run_here(first_key, None)
+    key = database.run_here(create_key, "test")
+    parts = Assembly(settings, database, policy=policy)
     started = threading.Event()
     server = WebServer(server_config(parts.app, settings.server), before_close=parts.close, on_started=started.set)
     runner: list[asyncio.AbstractEventLoop] = []
@@ -78,7 +78,8 @@ def whole(data: Path, **changed: Any) -> Iterator[Whole]:
         assert started.wait(60)
         if failed:
             raise failed[0]
-        yield Whole(f"http://127.0.0.1:{port}", key_file.read_text(), settings, database, parts, runner[0])
+        url = f"http://127.0.0.1:{port}"
+        yield Whole(url, key.info.account_id, key.secret, settings, database, parts, runner[0])
     finally:
         server.stop()
         thread.join(20)
