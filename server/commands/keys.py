@@ -31,8 +31,9 @@ def add(commands: Any) -> None:
 def _create(options: argparse.Namespace) -> int:
     from server.database import create_key, first_key  # noqa: PLC0415 - SQLAlchemy is wanted only by some commands
 
-    database = _open()
-    issued = database.run_here(first_key) or database.run_here(create_key, options.name)
+    database = open_migrated()
+    endowed = settings_from_environment().plans.enterprise.credits
+    issued = database.run_here(first_key, credits=endowed) or database.run_here(create_key, options.name)
     print(issued.secret)
     return 0
 
@@ -40,7 +41,7 @@ def _create(options: argparse.Namespace) -> int:
 def _list(_options: argparse.Namespace) -> int:
     from server.database import list_keys  # noqa: PLC0415 - as above
 
-    for key in _open().run_here(list_keys):
+    for key in open_migrated().run_here(list_keys):
         used = f"last used {key.last_used:%Y-%m-%d %H:%M}" if key.last_used else "never used"
         state = f"revoked {key.revoked:%Y-%m-%d %H:%M}" if key.revoked else used
         print(f"{key.id}  {key.prefix}…  {key.name}  created {key.created:%Y-%m-%d %H:%M}  {state}")
@@ -51,14 +52,15 @@ def _revoke(options: argparse.Namespace) -> int:
     from server.database import revoke_key  # noqa: PLC0415 - as above
 
     try:
-        key = _open().run_here(revoke_key, options.key)
+        key = open_migrated().run_here(revoke_key, options.key)
     except LookupError as error:
         raise CommandError(str(error)) from None
     print(f"{key.id} is revoked")
     return 0
 
 
-def _open() -> Database:
+def open_migrated() -> Database:
+    """The database of the settings, brought up to date, for one command. Raises `CommandError`."""
     from server.database import Database, DatabaseError  # noqa: PLC0415 - as above
 
     settings = settings_from_environment()

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.credits.ledger import grant
+from server.credits import ledger  # the module: it imports the tables, and so this package, first
 from server.database.engine import lock_setup
 from server.database.tables.accounts import Account, ApiKey
 
@@ -72,7 +72,7 @@ def create_account(session: Session, name: str, *, plan: str, credits: int = 0) 
     session.add(account)
     session.flush()
     if credits:
-        grant(session, account.id, credits, f"plan {plan}")
+        ledger.grant(session, account.id, credits, f"plan {plan}")
     return account.id
 
 
