@@ -6,6 +6,7 @@ from server.database.tables.avatars import Avatar
 from server.database.tables.base import Base, UtcDateTime
 from server.database.tables.calls import Call, Turn
 from server.database.tables.credits import CreditBalance, CreditEntry, CreditReservation, IdempotentAnswer
+from server.database.tables.files import StoredFile
 from server.database.tables.jobs import Job, WebhookDelivery, WebhookEndpoint, Worker
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "IdempotentAnswer",
     "Job",
     "MadeAgent",
+    "StoredFile",
     "Turn",
     "UtcDateTime",
     "WebhookDelivery",
