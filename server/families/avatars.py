@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Final, Protocol
 
 from pydantic import Field
@@ -23,14 +21,15 @@ from server.families.desk import Desk
 from server.families.videos import PageQuery
 from server.fetching import Fetched, FetchError
 from server.gate.call import ApiCall, ApiResult
-from server.gate.errors import Invalid, Unavailable
+from server.gate.errors import Forbidden, Invalid, Unavailable
 from server.gate.families import Family
 from server.gate.models import Identifier, RequestModel, Said, SnakeAnswer, Url
 from server.gate.registry import Endpoint
-from server.jobs.handlers import Files
 from server.jobs.shapes import timestamp
 from server.owners import Owner
 from server.renders.outputs import PICTURE, avatar_key
+from server.storage import QuotaExceeded
+from server.storage.records import ready_keys
 
 MAX_BYTES: Final = 20 << 20
 LONGEST_SIDE: Final = 2048
@@ -51,6 +50,14 @@ class Studio(Protocol):
 
     async def run(self, work: Callable[[], bytes], *, within: float) -> bytes:
         """Run a job of drawing. Raises `StudioBusy`."""
+        ...
+
+
+class Previews(Protocol):
+    """Where previews are kept. `server.storage.Storage` implements it."""
+
+    def put(self, key: str, source: bytes, *, media_type: str, account_id: str) -> object:
+        """Store a file whole. Raises `server.storage.StorageError`."""
         ...
 
 
@@ -84,7 +91,7 @@ class Avatars:
     """The endpoints. `fetch` gets a picture within the limits of this module; `files` keeps the previews."""
 
     def __init__(
-        self, desk: Desk, library: AvatarLibrary, studio: Studio, *, fetch: FetchPicture, files: Files
+        self, desk: Desk, library: AvatarLibrary, studio: Studio, *, fetch: FetchPicture, files: Previews
     ) -> None:
         self._desk = desk
         self._library = library
@@ -117,6 +124,7 @@ class Avatars:
                 body=AvatarRequest,
                 answers={201: AvatarAnswer},
                 limit="generate",
+                errors=frozenset({403}),
             ),
         ]
 
@@ -141,9 +149,11 @@ class Avatars:
             raise Invalid(str(error), field="image_url") from error
         except StudioBusy as error:
             raise Unavailable(_BUSY) from error
+        except QuotaExceeded as error:
+            raise Forbidden(str(error)) from error
         finally:
             self._working -= 1
-        return ApiResult(self._shown(made))
+        return ApiResult(self._shown(made, preview=True))
 
     async def list(self, call: ApiCall[None]) -> ApiResult:
         """GET /v1/avatars."""
@@ -153,7 +163,10 @@ class Avatars:
             avatars, more = await call.database.run(avatars_page, owner, limit=query.limit, after=query.starting_after)
         except LookupError:
             raise Invalid("there is no such avatar", field="starting_after") from None
-        return ApiResult(AvatarList(data=[self._shown(avatar) for avatar in avatars], has_more=more))
+        keys = {avatar.id: avatar_key(avatar.id, PICTURE) for avatar in avatars}
+        kept = await call.database.run(ready_keys, list(keys.values()))
+        shown = [self._shown(avatar, preview=keys[avatar.id] in kept) for avatar in avatars]
+        return ApiResult(AvatarList(data=shown, has_more=more))
 
     async def _make(self, request: AvatarRequest, owner: Owner) -> AvatarRecord:
         fetched = await self._fetch(request.image_url)
@@ -164,23 +177,23 @@ class Avatars:
         digest = hashlib.sha256(data).hexdigest()
         made = await self._library.add(pack, picture, owner, source_hash=digest, voice=request.voice_id)
         try:
-            await asyncio.to_thread(self._keep, made, poster, owner.account or "")
+            await asyncio.to_thread(
+                self._files.put,
+                avatar_key(made.id, PICTURE),
+                poster,
+                media_type=PICTURE,
+                account_id=owner.account or "",
+            )
         except BaseException:
             await asyncio.shield(self._library.delete(made.id))
             raise
         return made
 
-    def _keep(self, avatar: AvatarRecord, poster: bytes, account_id: str) -> None:
-        with tempfile.NamedTemporaryFile(suffix=".webp") as file:
-            file.write(poster)
-            file.flush()
-            self._files.put(avatar_key(avatar.id, PICTURE), Path(file.name), media_type=PICTURE, account_id=account_id)
-
-    def _shown(self, avatar: AvatarRecord) -> AvatarAnswer:
+    def _shown(self, avatar: AvatarRecord, *, preview: bool) -> AvatarAnswer:
         return AvatarAnswer(
             id=avatar.id,
             name=avatar.name,
-            preview_url=self._desk.sign(avatar_key(avatar.id, PICTURE)),
+            preview_url=self._desk.sign(avatar_key(avatar.id, PICTURE)) if preview else None,
             created_at=timestamp(avatar.created) or "",
             voice_id=avatar.voice,
             warnings=list(avatar.warnings),

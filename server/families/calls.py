@@ -56,7 +56,7 @@ def calls_page(
     rows = list(session.scalars(query.order_by(Call.started.desc(), Call.id.desc()).limit(limit + 1)))
     shown = rows[:limit]
     turns = select(Turn.call_id, func.count()).where(Turn.call_id.in_([row.id for row in shown])).group_by(Turn.call_id)
-    counted = dict(session.execute(turns).tuples().all())
+    counted: dict[str, int] = dict(iter(session.execute(turns)))
     return [_record(row, counted.get(row.id, 0)) for row in shown], len(rows) > limit
 
 

@@ -16,7 +16,7 @@ from server.jobs.shapes import Sign
 from server.jobs.states import JobView
 from server.jobs.store import find
 from server.renders.orders import Order
-from server.renders.voices import NoVoice, Voices
+from server.renders.voices import NoVoice, Voices, base_language
 
 RETRY_AFTER_S: Final = 10
 """Seconds after which an account with too many jobs under way may try again."""
@@ -60,11 +60,13 @@ class Desk:
         kind: str,
         family: str,
         item: str,
+        price: int | None = None,
         job_id: str | None = None,
     ) -> ApiResult:
         """Take the credits and order the job, all or nothing, and answer with what it is now.
 
-        `item` is what it is in the price list and in usage. Raises `ApiError`, `InsufficientCredits`.
+        `item` is what it is in the price list and in usage; `price`: credits, where they are known already. Raises
+        `ApiError`, `InsufficientCredits`.
         """
 
         def work(session: Session) -> ApiResult:
@@ -73,7 +75,7 @@ class Desk:
                 kind=kind,
                 payload=order.payload(),
                 account_id=call.account.id,
-                price=self.price(item),
+                price=self.price(item) if price is None else price,
                 family=family,
                 item=item,
                 job_id=job_id,
@@ -86,6 +88,16 @@ class Desk:
             return await call.transact(work)
         except TooManyJobs as error:
             raise too_many(error) from error
+
+
+def language_tag(language: str) -> str:
+    """A language as BCP 47 writes it. Raises `Invalid`."""
+    tag = language.replace("_", "-")
+    try:
+        base_language(tag)
+    except ValueError as error:
+        raise Invalid(str(error), field="language") from error
+    return tag
 
 
 def too_many(error: TooManyJobs) -> ApiError:

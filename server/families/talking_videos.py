@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import Field
 
@@ -12,14 +15,17 @@ from server.families.desk import Desk
 from server.gate.call import ApiCall, ApiResult
 from server.gate.errors import Forbidden, Invalid, NotFound
 from server.gate.families import Family
-from server.gate.models import AnswerModel, Language, RequestModel, Url, Whole
+from server.gate.models import AnswerModel, Language, QueryModel, RequestModel, Url, Whole
 from server.gate.registry import Endpoint
 from server.jobs.shapes import job_object
 from server.jobs.store import find
+from server.platform.times import timestamp as moment_of
 from server.renders.kinds import TALKING
 from server.renders.orders import TalkingOrder
 
 VERSIONS = range(1, 7)
+SIGNED_S: Final = 15 * 60
+"""Seconds for which a signed path opens its file."""
 
 
 class TalkingVideoRequest(RequestModel):
@@ -69,11 +75,40 @@ class TalkingVideoJob(AnswerModel):
     completed_at: str | None
 
 
-class TalkingVideos:
-    """The endpoints."""
+class SignedPathQuery(QueryModel):
+    """The key of a file, such as `ai-talking-videos/{projectId}/outputs/{file}.mp4`."""
 
-    def __init__(self, desk: Desk) -> None:
+    path: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class SignedPath(AnswerModel):
+    """A URL that opens the file until `expires_at`."""
+
+    signed_url: str
+    expires_at: str
+
+
+class KeptFiles(Protocol):
+    """The stored files. `server.storage.Storage` implements it."""
+
+    def stat(self, key: str, account_id: str | None = None) -> object | None:
+        """What is known of an account's file; None where it has none of this key."""
+        ...
+
+    def sign(self, key: str, seconds: int | None = None) -> str:
+        """A URL for it that expires."""
+        ...
+
+
+class TalkingVideos:
+    """The endpoints. `now`: the time, in UTC."""
+
+    def __init__(
+        self, desk: Desk, files: KeptFiles, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._desk = desk
+        self._files = files
+        self._now = now
 
     def endpoints(self) -> list[Endpoint]:
         """To be registered."""
@@ -98,6 +133,18 @@ class TalkingVideos:
                 handler=self.get,
                 answers={200: TalkingVideoJob},
                 limit="read",
+            ),
+            Endpoint(
+                family=Family.F5,
+                method="GET",
+                path="/storage/generate-signed-path",
+                summary="Sign the URL of a stored file",
+                description="For the files of your own account only; the URL opens the file for 15 minutes.",
+                handler=self.sign,
+                query=SignedPathQuery,
+                answers={200: SignedPath},
+                limit="read",
+                errors=frozenset({404}),
             ),
         ]
 
@@ -137,6 +184,15 @@ class TalkingVideos:
         files = job.result["outputs"] if job.result else []
         shown = {**job_object(job, self._desk.sign), "outputKey": files[0]["key"] if files else None}
         return ApiResult(TalkingVideoJob.model_validate(shown))
+
+    async def sign(self, call: ApiCall[None]) -> ApiResult:
+        """GET /storage/generate-signed-path."""
+        query: SignedPathQuery = call.query
+        found = await asyncio.to_thread(self._files.stat, query.path, call.account.id)
+        if found is None:
+            raise NotFound("There is no file of this key")
+        expires = self._now().replace(microsecond=0) + timedelta(seconds=SIGNED_S)
+        return ApiResult(SignedPath(signed_url=self._files.sign(query.path, SIGNED_S), expires_at=moment_of(expires)))
 
 
 def _project(text: str | None) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from server.avatars.library import AvatarLibrary
 from server.avatars.records import AvatarRecord
-from server.families.desk import Desk
+from server.families.desk import Desk, language_tag
 from server.gate.call import ApiCall, ApiResult
 from server.gate.errors import Invalid, NotFound
 from server.gate.families import Family
@@ -140,7 +140,7 @@ class Videos:
     async def content(self, call: ApiCall[ContentRequest]) -> ApiResult:
         """POST /v1/content/generate."""
         request = call.body
-        language = _language(request.language)
+        language = base_language(language_tag(request.language))
         if self._languages is not None and language not in self._languages:
             raise Invalid(
                 f"scripts are written in {', '.join(self._languages)} here; an endpoint in llm.base_url writes any",
@@ -163,7 +163,7 @@ class Videos:
         order = VideoOrder(
             avatar_id=avatar.id,
             voice=self._voice(avatar, request.language),
-            language=_language(request.language),
+            language=base_language(language_tag(request.language)),
             script=request.script,
             seconds=request.duration,
         )
@@ -200,9 +200,10 @@ class Videos:
 
     def _voice(self, avatar: AvatarRecord, language: str) -> str:
         """The avatar's own voice where it speaks the language, else one that does."""
-        base = _language(language)
+        language = language_tag(language)
+        base = base_language(language)
         own = avatar.voice if avatar.voice and self._desk.voices().language_of(avatar.voice) == base else None
-        return self._desk.voice(language=language.replace("_", "-"), voice=own, field="avatar_id")
+        return self._desk.voice(language=language, voice=own, field="avatar_id")
 
     async def _order(self, call: ApiCall[Any], order: VideoOrder, kind: str, item: str) -> ApiResult:
         job_id = f"video_{secrets.token_hex(12)}"
@@ -215,10 +216,3 @@ class Videos:
         thumbnail = self._desk.sign(files[1]["key"]) if len(files) > 1 else None
         shown = {**video_object(job, self._desk.sign), "thumbnail_url": thumbnail, "metadata": metadata(job)}
         return Video.model_validate(shown)
-
-
-def _language(tag: str) -> str:
-    try:
-        return base_language(tag.replace("_", "-"))
-    except ValueError as error:
-        raise Invalid(str(error), field="language") from error

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from server.families.calls import CallRecord, calls_page
-from server.families.desk import Desk
+from server.families.desk import Desk, language_tag
 from server.gate.call import ApiCall, ApiResult
 from server.gate.errors import Invalid, NotFound
 from server.gate.families import Family
@@ -171,7 +171,7 @@ class VoiceAgents:
         if request.llm_model != SERVER_MODEL and request.llm_model not in self._models:
             known = ", ".join((SERVER_MODEL, *self._models))
             raise Invalid(f"there is no such model here; there are: {known}", field="llmModel")
-        language = _language(request.language)
+        language = base_language(language_tag(request.language)) if request.language is not None else None
         voice = request.voice_id
         if voice is not None or language is not None:
             voice = self._desk.voice(language=language, voice=voice, field="voiceId")
@@ -218,15 +218,6 @@ class VoiceAgents:
         except LookupError:
             raise Invalid("there is no such call", field="startingAfter") from None
         return ApiResult(VoiceCalls(data=[_shown_call(each) for each in calls], has_more=more))
-
-
-def _language(tag: str | None) -> str | None:
-    if tag is None:
-        return None
-    try:
-        return base_language(tag.replace("_", "-"))
-    except ValueError as error:
-        raise Invalid(str(error), field="language") from error
 
 
 def _shown(agent: AgentRecord) -> VoiceAgent:

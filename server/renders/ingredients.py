@@ -18,8 +18,9 @@ from media.speech.synthesis.errors import SynthesisError
 from media.studio.control import Control
 from media.studio.errors import NothingToSpeak, OptionInvalid, RenderCancelled
 from server.fetching import FetchError
-from server.jobs.handlers import JobContext, JobFailed
+from server.jobs.handlers import JobContext, JobFailed, StoredFile
 from server.renders.script import ScriptFailed
+from server.storage import QuotaExceeded
 
 SOUND_RATE: Final = 48_000
 LONGEST_SIDE: Final = 2048
@@ -81,6 +82,14 @@ async def _abandonable(work: Callable[[], object]) -> None:
 
     threading.Thread(target=run, name="fetching", daemon=True).start()
     await done
+
+
+def store(context: JobContext, key: str, path: Path, media_type: str) -> StoredFile:
+    """Put an output into storage. Raises `JobFailed` where the account has no room for it."""
+    try:
+        return context.put(key, path, media_type)
+    except QuotaExceeded as error:
+        raise JobFailed(str(error), "STORAGE_FULL") from error
 
 
 def control(context: JobContext, phase: str) -> Control:

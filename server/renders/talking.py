@@ -14,7 +14,7 @@ from media.studio.stills import still
 from media.studio.talking import render_talking
 from server.jobs.handlers import JobContext, JobFailed, JobResult, StoredFile
 from server.renders.faces import avatar_portrait, portrait_of
-from server.renders.ingredients import control, explained, picture_at, sound_at
+from server.renders.ingredients import control, explained, picture_at, sound_at, store
 from server.renders.models import RenderModels
 from server.renders.orders import AvatarOrder, TalkingOrder, VideoOrder, read
 from server.renders.outputs import PICTURE, VIDEO, output_key, talking_key, video_metadata
@@ -153,7 +153,7 @@ async def filmed(context: JobContext, models: RenderModels, shot: Shot) -> tuple
     context.phase("storing")
     poster = context.work_dir / "poster.webp"
     poster.write_bytes(await asyncio.to_thread(still, shot.portrait, framing=_poster(shot.framing)))
-    return made, (context.put(shot.key, out, VIDEO), context.put(shot.poster_key, poster, PICTURE))
+    return made, (store(context, shot.key, out, VIDEO), store(context, shot.poster_key, poster, PICTURE))
 
 
 def _shot(context: JobContext, portrait: Portrait, speech: Speech, framing: Framing) -> Shot:

@@ -8,7 +8,7 @@ from typing import Any
 from media.speech.synthesis.voice import SynthesisVoice
 from media.studio.voice import RenderedVoice, render_voice
 from server.jobs.handlers import JobContext, JobResult
-from server.renders.ingredients import control, explained
+from server.renders.ingredients import control, explained, store
 from server.renders.models import RenderModels
 from server.renders.orders import VoiceOrder, read
 from server.renders.outputs import SOUND, output_key, voice_metadata
@@ -20,7 +20,7 @@ async def run(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
     context.phase("preparing")
     spoken = await speak(context, RenderModels.of(context), order.text, order.voice, speed=order.speed)
     context.phase("storing")
-    stored = context.put(output_key(context.job_id, "voice", SOUND), spoken.path, SOUND)
+    stored = store(context, output_key(context.job_id, "voice", SOUND), spoken.path, SOUND)
     metadata = voice_metadata(model=order.model, engine=order.voice, seconds=spoken.seconds, language=order.language)
     return JobResult((stored,), metadata)
 

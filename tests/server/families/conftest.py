@@ -9,13 +9,16 @@ import pytest
 from media import decoding
 from server.database import Database
 from server.settings import Settings
-from tests.server.families.world import Client, World
+from tests.server.families.world import MOST_ACTIVE, Client, World
 from tests.server.gate.serving import served
 
 
 @pytest.fixture
 async def client(settings: Settings, database: Database) -> AsyncIterator[Client]:
     """An account with credits and no limits."""
+    settings = settings.model_copy(
+        update={"jobs": settings.jobs.model_copy(update={"active_per_account": MOST_ACTIVE})}
+    )
     world = World(settings, database)
     async with served(settings, database, world.endpoints(), enabled=False) as service:
         yield Client(service.client, world)

@@ -41,11 +41,31 @@ async def test_an_avatar_is_made_of_a_picture_with_a_preview(client: Client) -> 
     made = await make(client, voice_id="kokoro:af_heart")
     assert made["name"] == "My New Avatar"
     assert made["voice_id"] == "kokoro:af_heart"
-    assert made["preview_url"] == f"https://files.example/avatars/{made['id']}/preview.webp?signed"
-    with Image.open(io.BytesIO((client.world.files.root / f"avatars/{made['id']}/preview.webp").read_bytes())) as image:
+    key = client.world.opened(made["preview_url"])
+    assert key == f"avatars/{made['id']}/preview.webp"
+    info = client.world.files.stat(key, client.world.account)
+    assert info is not None
+    with Image.open(io.BytesIO(b"".join(client.world.files.read(info)))) as image:
         assert image.format == "WEBP"
         assert image.width == image.height >= 400
-    assert (await client.get("/v1/avatars")).json() == {"data": [made], "has_more": False}
+    (listed,) = (await client.get("/v1/avatars")).json()["data"]
+    assert client.world.opened(listed["preview_url"]) == key
+    assert listed | {"preview_url": ""} == made | {"preview_url": ""}
+
+
+async def test_an_avatar_made_elsewhere_has_no_preview_here(client: Client) -> None:
+    avatar = await client.world.avatar()
+    (listed,) = (await client.get("/v1/avatars")).json()["data"]
+    assert (listed["id"], listed["preview_url"]) == (avatar.id, None)
+
+
+async def test_an_account_without_room_keeps_no_half_an_avatar(client: Client) -> None:
+    client.world.pages.content[PHOTO] = png()
+    client.world.files._quota = 10
+    answer = await client.post("/v1/avatars", json={"name": "Anna", "image_url": PHOTO})
+    assert answer.status_code == 403
+    assert "storage left" in answer.json()["error"]
+    assert (await client.get("/v1/avatars")).json()["data"] == []
 
 
 async def test_avatars_come_in_pages_and_only_ones_own(client: Client) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.seeds.sample import sample_json
 from tests.server.families.world import CREDITS, PRICES, Client
@@ -36,7 +38,7 @@ async def test_the_sample_queues_a_job_with_every_option(client: Client) -> None
     assert (job.family, job.kind) == ("F5", "talking")
     asked = {name: BODY[name] for name in job.payload}
     assert dict(job.payload) == asked
-    assert client.world.balance() == CREDITS - PRICES["talking_video"]
+    assert client.world.balance() == CREDITS - PRICES.talking_video
 
 
 async def test_a_finished_job_shows_its_file(client: Client) -> None:
@@ -46,7 +48,7 @@ async def test_a_finished_job_shows_its_file(client: Client) -> None:
     client.world.complete(job_id, [key], {"durationSeconds": 3.0})
     shown = (await client.get(f"/jobs/v2/{job_id}")).json()
     assert (shown["status"], shown["outputKey"], shown["type"]) == ("completed", key, "ai_talking_video")
-    assert shown["outputUrl"] == f"https://files.example/{key}?signed"
+    assert client.world.opened(shown["outputUrl"]) == key
     stranger = await client.get(f"/jobs/v2/{job_id}", headers=client.world.stranger())
     assert stranger.status_code == 404
 
@@ -68,3 +70,29 @@ async def test_only_the_two_urls_are_needed(client: Client) -> None:
     body = {"image_url": BODY["image_url"], "audio_url": BODY["audio_url"]}
     job_id = (await client.post("/jobs/v2", json=body)).json()["jobId"]
     assert client.world.job(job_id).payload["project_id"] == job_id
+
+
+async def test_a_path_is_signed_for_fifteen_minutes_for_its_own_account(client: Client) -> None:
+    key = f"ai-talking-videos/{BODY['project_id']}/outputs/clip.mp4"
+    client.world.store(key)
+    answer = await client.get("/storage/generate-signed-path", params={"path": key})
+    assert answer.status_code == 200
+    assert client.world.opened(answer.json()["signedUrl"]) == key
+    expires = datetime.fromisoformat(answer.json()["expiresAt"])
+    assert 14 * 60 < (expires - datetime.now(UTC)).total_seconds() <= 15 * 60
+    signed = dict(parse_qsl(urlsplit(answer.json()["signedUrl"]).query))
+    assert abs(int(signed["expires"]) - expires.timestamp()) <= 1
+    stranger = client.world.stranger()
+    for path, headers in (
+        (key, stranger),
+        ("unknown/file.mp4", None),
+        ("../../etc/passwd", None),
+        ("/etc/passwd", None),
+        (f"{client.world.account}/{key}", None),
+        ("x", None),
+    ):
+        hidden = await client.get(
+            "/storage/generate-signed-path", params={"path": path}, headers=headers or client.world.headers
+        )
+        assert (hidden.status_code, hidden.json()["code"]) == (404, "NOT_FOUND"), path
+    assert (await client.get("/storage/generate-signed-path")).status_code == 400

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import numpy as np
@@ -16,14 +15,17 @@ from PIL import Image
 from media.avatar.errors import PortraitRefused, Refusal
 from media.avatar.pack import AvatarPack
 from media.decoding import Kind, Picture, sniff
+from server.agents import Agent
 from server.avatars.library import AvatarLibrary
 from server.avatars.records import AvatarRecord
 from server.credits import ledger
 from server.database import Database, create_account, create_key
 from server.families.avatars import Avatars
 from server.families.desk import Desk
+from server.families.generation import LocalEngines
 from server.families.talking_videos import TalkingVideos
 from server.families.videos import Videos
+from server.families.voice_agents import VoiceAgents
 from server.fetching import Fetched, FetchError, FetchProblem, UrlPolicy
 from server.gate.registry import Endpoint
 from server.jobs import durable
@@ -32,14 +34,23 @@ from server.jobs.compose import assemble
 from server.jobs.handlers import JobResult, StoredFile
 from server.jobs.states import JobView
 from server.jobs.store import find
+from server.made_agents.loaded import LoadedAgents
+from server.made_agents.records import AgentRecord
+from server.made_agents.service import AgentService
 from server.owners import Owner
+from server.platform.engines import Engines
+from server.platform.generation import GenerationDesk
 from server.renders.kinds import RENDERS
 from server.renders.voices import Voices
 from server.settings import Settings
+from server.settings.platform import ModelSettings, PriceSettings
+from server.storage import Storage
 from tests.media.avatar.faces import drawn_pack
 
 CREDITS = 10_000
-PRICES = {"content": 300, "avatar_video": 250, "talking_video": 200}
+MOST_ACTIVE = 6
+"""Jobs under way at once."""
+PRICES = PriceSettings(content=300, avatar_video=260, talking_video=200)
 VOICES = Voices(("piper-joe", "kokoro:af_heart", "kokoro:ef_dora"), "piper-joe")
 
 
@@ -78,22 +89,8 @@ class Pages:
         return Fetched(kind, len(data), url, data=data)
 
 
-class KeptFiles:
-    """Files in a folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def put(self, key: str, source: Path, *, media_type: str, account_id: str) -> None:
-        target = self.root / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-
-    def delete(self, key: str) -> None:
-        (self.root / key).unlink(missing_ok=True)
-
-    def sign(self, key: str) -> str:
-        return f"https://files.example/{key}?signed"
+async def _no_agent(record: AgentRecord) -> Agent:
+    raise AssertionError(f"{record.id} is not to be talked to here")
 
 
 class World:
@@ -102,19 +99,27 @@ class World:
     def __init__(self, settings: Settings, database: Database, *, small_writer: bool = False) -> None:
         self.database = database
         durable.prepare(settings.database_url)
-        self.files = KeptFiles(settings.data_dir / "files")
+        self.files = Storage.of(settings, database)
         self.parts = assemble(settings, database, RENDERS, self.files.sign)
         self.claims = Claims(self.parts.jobs, self.parts.queue)
         self.library = AvatarLibrary(database, settings.data_dir / "avatars")
         self.studio, self.pages = DrawnStudio(), Pages()
-        self.desk = Desk(self.parts.jobs, self.files.sign, PRICES.__getitem__, UrlPolicy(), lambda: VOICES)
+        self.desk = Desk(self.parts.jobs, self.files.sign, PRICES.of, UrlPolicy(), lambda: VOICES)
         self.videos = Videos(self.desk, self.library, small_writer=small_writer)
+        self.agents = AgentService(
+            database, self.library, LoadedAgents(_no_agent, 1), configured=dict, voices=lambda: VOICES.offered
+        )
         self.account = database.run_here(create_account, "tests", plan="enterprise", credits=CREDITS)
         self.headers = {"authorization": f"Bearer {database.run_here(create_key, 'tests', self.account).secret}"}
 
     def endpoints(self) -> list[Endpoint]:
         avatars = Avatars(self.desk, self.library, self.studio, fetch=self.pages, files=self.files)
-        return [*avatars.endpoints(), *self.videos.endpoints(), *TalkingVideos(self.desk).endpoints()]
+        engines = Engines(ModelSettings())
+        LocalEngines(self.desk).register(engines)
+        generation = GenerationDesk(PRICES, engines, UrlPolicy())
+        people = VoiceAgents(self.desk, self.agents, models=["large-model"], configured=lambda: ["demo"])
+        parts = (avatars, self.videos, TalkingVideos(self.desk, self.files), generation, people)
+        return [endpoint for part in parts for endpoint in part.endpoints()]
 
     async def avatar(self, account: str | None = None, voice: str | None = None) -> AvatarRecord:
         """An avatar of an account."""
@@ -131,6 +136,18 @@ class World:
         found = self.database.run_here(find, self.account, job_id)
         assert found is not None
         return found
+
+    def store(self, key: str, account: str | None = None) -> None:
+        """A file of an account."""
+        self.files.put(key, b"content", media_type="video/mp4", account_id=account or self.account)
+
+    def opened(self, url: object) -> str:
+        """The key of the file that a signed URL opens now."""
+        parts = urlsplit(str(url))
+        query = dict(parse_qsl(parts.query))
+        key = parts.path.removeprefix("/files/")
+        assert self.files.urls.opens(key, query["expires"], query["signature"]), url
+        return key
 
     def balance(self) -> int:
         return self.database.run_here(ledger.balance, self.account)
