@@ -18,10 +18,11 @@ from media.avatar.errors import NetworkInvalid
 from media.avatar.landmarks import Picture
 from media.avatar.pack import SIDE, AvatarPack
 from media.avatar.renderer import Hearing
+from media.cuda import CPU, CUDA, usable
 
 Array = npt.NDArray[np.float32]
 
-PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+PROVIDERS = (CUDA, CPU)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,16 +57,15 @@ class LipSyncAdapter(Protocol):
         """What can be computed of a portrait once."""
         ...
 
-    def audio_window(self, sound: Samples) -> Array:
-        """The network's view of the sound around a frame (16 kHz, as long as `hears` says), without batch axis."""
+    def audio_windows(self, sounds: Sequence[Samples]) -> list[Array]:
+        """The network's views of the sound around several frames (16 kHz, as long as `hears` says), without batch axis.
+
+        Networks that encode the sound do so for all of them at once.
+        """
         ...
 
     def infer(self, batch: Sequence[tuple[PreparedFace, Array]]) -> list[Picture]:
         """The repainted squares of several frames, RGB, at the network's own size."""
-        ...
-
-    def paste(self, pack: AvatarPack, face: PreparedFace, painted: Picture) -> npt.NDArray[np.uint8]:
-        """The portrait with its mouth repainted, RGBA, [512, 512, 4]."""
         ...
 
 
@@ -73,11 +73,10 @@ class Network:
     """An ONNX file with named inputs whose shapes are known to the axis; a free axis is None."""
 
     def __init__(self, path: Path, providers: Sequence[str] = PROVIDERS) -> None:
-        usable = [name for name in providers if name in ort.get_available_providers()]
         options = ort.SessionOptions()
         options.log_severity_level = 3
         try:
-            self._session: Any = ort.InferenceSession(str(path), options, providers=usable)
+            self._session: Any = ort.InferenceSession(str(path), options, providers=usable(providers))
         except Exception as error:  # onnxruntime raises a class of its own for each kind of bad file
             raise NetworkInvalid(f"{path} cannot be loaded: {error}") from error
         self.path = path
@@ -94,6 +93,12 @@ class Network:
         """Its first output as float32."""
         given = {name: value.astype(_NUMPY.get(self._types[name], np.float32)) for name, value in inputs.items()}
         return np.asarray(self._session.run(None, given)[0], np.float32)
+
+    def run_each(self, name: str, items: Sequence[Array]) -> list[Array]:
+        """Its output for each item without batch axis: in one run where the batch axis is free, else one by one."""
+        if self.inputs[name][0] is None:
+            return list(self.run(**{name: np.stack(items)})) if items else []
+        return [self.run(**{name: item[None]})[0] for item in items]
 
     def input_like(self, *shape: int | None) -> str:
         """The name of the one input with this shape, None matching any size.
@@ -113,22 +118,43 @@ class Network:
             raise NetworkInvalid(f"{self.path}: its output is {axes}, {shape} is needed")
 
 
-def face_square(pack: AvatarPack, *, below: float = 0.0) -> tuple[int, int, int]:
-    """The square from above the brows to the chin (`below` of its side further), as these networks were trained."""
-    skin = pack.landmarks[: topo.SKIN_LANDMARKS, :2]
-    low, high = skin.min(0), skin.max(0)
-    brow = float(pack.landmarks[[*topo.EYES[0].brow, *topo.EYES[1].brow], 1].min())
-    nose = float(pack.landmarks[topo.NOSE_TIP, 1])
-    top = max(0.0, min(brow - 0.1 * (nose - brow), 2 * nose - float(high[1])))  # the nose's tip in the middle
-    side = min(max((float(high[1]) - top) * (1 + below), float(high[0] - low[0])), float(SIDE))
-    middle = float(low[0] + high[0]) / 2
-    left = int(np.clip(round(middle - side / 2), 0, SIDE - int(side)))
-    return left, int(np.clip(round(top), 0, SIDE - int(side))), int(side)
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceSquare:
+    """The square of a portrait that a network sees: from above the brows to the chin."""
+
+    pack: AvatarPack
+    left: int
+    top: int
+    side: int
+
+    @classmethod
+    def of(cls, pack: AvatarPack, *, below: float = 0.04) -> FaceSquare:
+        """As these networks were trained: `below` of its side reaches further down than the chin."""
+        skin = pack.landmarks[: topo.SKIN_LANDMARKS, :2]
+        low, high = skin.min(0), skin.max(0)
+        brow = float(pack.landmarks[[*topo.EYES[0].brow, *topo.EYES[1].brow], 1].min())
+        nose = float(pack.landmarks[topo.NOSE_TIP, 1])
+        top = max(0.0, min(brow - 0.1 * (nose - brow), 2 * nose - float(high[1])))  # the nose's tip in the middle
+        side = min(max((float(high[1]) - top) * (1 + below), float(high[0] - low[0])), float(SIDE))
+        middle = float(low[0] + high[0]) / 2
+        left = int(np.clip(round(middle - side / 2), 0, SIDE - int(side)))
+        return cls(pack, left, int(np.clip(round(top), 0, SIDE - int(side))), int(side))
+
+    def picture(self, size: int) -> Picture:
+        """The square at a network's size, RGB."""
+        way = cv2.INTER_AREA if self.side > size else cv2.INTER_CUBIC
+        cut = self.pack.portrait[self.top : self.top + self.side, self.left : self.left + self.side]
+        return np.asarray(cv2.resize(cut, (size, size), interpolation=way), np.uint8)
+
+    def prepared(self, **inputs: Array) -> PreparedFace:
+        """With the network's fixed inputs."""
+        return PreparedFace(self.left, self.top, self.side, inputs, mouth_feather(self))
 
 
-def mouth_feather(pack: AvatarPack, left: int, top: int, side: int) -> Array:
+def mouth_feather(square: FaceSquare) -> Array:
     """1 around the mouth and on the chin, fading out before the square's edges and below the nose."""
-    points = pack.landmarks[:, :2] - (left, top)
+    side = square.side
+    points = square.pack.landmarks[:, :2] - (square.left, square.top)
     mouth = points[[topo.MOUTH_LEFT, topo.MOUTH_RIGHT]]
     centre, half = mouth.mean(0), float(np.hypot(*(mouth[1] - mouth[0]))) / 2
     chin = float(points[topo.CHIN, 1])
@@ -142,17 +168,10 @@ def mouth_feather(pack: AvatarPack, left: int, top: int, side: int) -> Array:
     return np.asarray(soft * np.clip(edge / (0.03 * side), 0, 1), np.float32)[..., None]
 
 
-def square_of(pack: AvatarPack, left: int, top: int, side: int, size: int) -> Picture:
-    """The square of the portrait at a network's size."""
-    way = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    cut = pack.portrait[top : top + side, left : left + side]
-    return np.asarray(cv2.resize(cut, (size, size), interpolation=way), np.uint8)
-
-
 def laid_back(pack: AvatarPack, face: PreparedFace, painted: Picture) -> npt.NDArray[np.uint8]:
     """The portrait as RGBA with the painted square feathered in."""
     way = cv2.INTER_AREA if painted.shape[0] > face.side else cv2.INTER_CUBIC
-    new = cv2.resize(painted, (face.side, face.side), interpolation=way).astype(np.float32)
+    new = cv2.resize(np.ascontiguousarray(painted), (face.side, face.side), interpolation=way).astype(np.float32)
     layer = np.dstack([pack.portrait, np.full((SIDE, SIDE), 255, np.uint8)])
     place = layer[face.top : face.top + face.side, face.left : face.left + face.side, :3]
     place[:] = np.clip(place + (new - place) * face.feather, 0, 255).astype(np.uint8)

@@ -16,16 +16,7 @@ import numpy.typing as npt
 from media.audio.frames import SPEECH_RATE, Samples
 from media.avatar.errors import NetworkInvalid
 from media.avatar.landmarks import Picture
-from media.avatar.neural.adapter import (
-    PROVIDERS,
-    Array,
-    Network,
-    PreparedFace,
-    face_square,
-    laid_back,
-    mouth_feather,
-    square_of,
-)
+from media.avatar.neural.adapter import PROVIDERS, Array, FaceSquare, Network, PreparedFace
 from media.avatar.pack import AvatarPack
 from media.avatar.renderer import Hearing
 from media.speech.log_mel import log_mel
@@ -55,7 +46,7 @@ class MuseTalk:
         self._whisper = Network(folder / "audio_encoder.onnx", providers)
         self._mel = self._whisper.input_like(None, 80, None)
         self._position = _positions()
-        self.audio_window(np.zeros(int(_SOUND * SPEECH_RATE), np.float32))
+        self.audio_windows([np.zeros(int(_SOUND * SPEECH_RATE), np.float32)])
 
     @property
     def name(self) -> str:
@@ -69,16 +60,18 @@ class MuseTalk:
 
     def prepare(self, pack: AvatarPack) -> PreparedFace:
         """See `LipSyncAdapter.prepare`: both latents, once."""
-        left, top, side = face_square(pack, below=0.04)
-        reference = square_of(pack, left, top, side, SIZE).astype(np.float32).transpose(2, 0, 1) / 127.5 - 1.0
+        square = FaceSquare.of(pack)
+        reference = square.picture(SIZE).astype(np.float32).transpose(2, 0, 1) / 127.5 - 1.0
         masked = reference.copy()
         masked[:, SIZE // 2 :] = -1.0
         codes = np.concatenate([self._encoder.run(**{self._picture: p[None]})[0] for p in (masked, reference)])
-        return PreparedFace(left, top, side, {"latents": codes}, mouth_feather(pack, left, top, side))
+        return square.prepared(latents=codes)
 
-    def audio_window(self, sound: Samples) -> Array:
-        """See `LipSyncAdapter.audio_window`: [50, 384], five layers of ten states, with their positions added."""
-        states = self._whisper.run(**{self._mel: log_mel(sound)[None]})[0]
+    def audio_windows(self, sounds: Sequence[Samples]) -> list[Array]:
+        """See `LipSyncAdapter.audio_windows`: [50, 384], five layers of ten states, with their positions added."""
+        return [self._tokens(states) for states in self._whisper.run_each(self._mel, [log_mel(s) for s in sounds])]
+
+    def _tokens(self, states: Array) -> Array:
         middle = states.shape[1] // 2 if states.ndim == 3 else 0
         if states.ndim != 3 or states.shape[0] * _STATES != TOKENS or states.shape[2] != WIDTH or middle < _STATES // 2:
             raise NetworkInvalid(f"{self._whisper.path} gives {states.shape}; (5, steps, {WIDTH}) is needed")
@@ -95,10 +88,6 @@ class MuseTalk:
             given[self._timestep] = np.zeros(1, np.float32)
         painted = self._decoder.run(**{self._code: self._unet.run(**given)})
         return [np.rint(np.clip(one / 2 + 0.5, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0) for one in painted]
-
-    def paste(self, pack: AvatarPack, face: PreparedFace, painted: Picture) -> npt.NDArray[np.uint8]:
-        """See `LipSyncAdapter.paste`."""
-        return laid_back(pack, face, np.ascontiguousarray(painted))
 
 
 def _positions() -> Array:

@@ -12,7 +12,8 @@ import numpy as np
 
 from media.audio.frames import SPEECH_RATE, Samples
 from media.avatar.face import FaceState, mouth
-from media.avatar.neural.adapter import LipSyncAdapter, PreparedFace
+from media.avatar.landmarks import Picture
+from media.avatar.neural.adapter import LipSyncAdapter, PreparedFace, laid_back
 from media.avatar.pack import AvatarPack
 from media.avatar.renderer import Avatar, Frame, Hearing, Moment, PuppetAvatar, PuppetRenderer, to_frame
 from media.worker import ModelWorker, WorkerClosed, WorkerFull
@@ -43,6 +44,8 @@ class _Wanted:
 class NeuralRenderer:
     """Batches what all sessions want next, the earliest deadline first, up to `most` frames in one inference.
 
+    While one batch is inferred the next gathers, and what was painted before it is laid back and moved by the puppet on
+    `threads` threads of its own, so that the network never waits for that.
     When the network fails three times in a row it is given up, `fallen_back` says so and why, and the puppet draws on.
     Use it from one event loop. `capacity`: frames that may wait.
     """
@@ -53,6 +56,8 @@ class NeuralRenderer:
         self._capacity = capacity
         self._network = ModelWorker(adapter.name, capacity=capacity)
         self._puppet = PuppetRenderer(threads=threads, capacity=2 * capacity)
+        self._finishing = ModelWorker(f"{adapter.name}-drawing", threads=threads, capacity=2 * capacity)
+        self._unfinished: set[asyncio.Task[None]] = set()
         self._waiting: list[_Wanted] = []
         self._busy: asyncio.Task[None] | None = None
         self._failures = 0
@@ -73,7 +78,7 @@ class NeuralRenderer:
     @property
     def workers(self) -> list[ModelWorker]:
         """See `Renderer.workers`."""
-        return [self._network, *self._puppet.workers]
+        return [self._network, self._finishing, *self._puppet.workers]
 
     async def prepare(self, pack: AvatarPack) -> NeuralAvatar | PuppetAvatar:
         """See `Renderer.prepare`."""
@@ -113,8 +118,8 @@ class NeuralRenderer:
             if not wanted.frame.done():
                 wanted.frame.set_exception(WorkerClosed(self.name))
         self._waiting.clear()
-        self._network.close()
-        self._puppet.close()
+        for worker in (self._network, self._finishing, self._puppet):
+            worker.close()
 
     async def _serve(self) -> None:
         """While frames wait: one batch after the other. While one is inferred, the next gathers."""
@@ -128,7 +133,7 @@ class NeuralRenderer:
 
     async def _infer(self, batch: Sequence[_Wanted]) -> None:
         try:
-            frames = await self._network.run(lambda: self._painted(batch), deadline=batch[0].deadline)
+            pictures = await self._network.run(lambda: self._painted(batch), deadline=batch[0].deadline)
         except (WorkerFull, WorkerClosed) as error:
             _fail(batch, error)
             return
@@ -141,7 +146,22 @@ class NeuralRenderer:
             return
         self._failures = 0
         self.batches = [*self.batches[-99:], len(batch)]
-        for wanted, frame in zip(batch, frames, strict=True):
+        for wanted, picture in zip(batch, pictures, strict=True):
+            task = asyncio.create_task(self._finish(wanted, picture), name=f"{self._adapter.name}-frame")
+            self._unfinished.add(task)
+            task.add_done_callback(self._unfinished.discard)
+
+    async def _finish(self, wanted: _Wanted, picture: Picture) -> None:
+        if wanted.frame.done():
+            return
+        try:
+            frame = await self._finishing.run(lambda: _moved(wanted, picture), deadline=wanted.deadline)
+        except (WorkerFull, WorkerClosed) as error:
+            _fail([wanted], error)
+        except Exception as error:  # noqa: BLE001 - a picture of the wrong form: a face must be shown
+            log.warning("lip_sync_failed", extra={"network": self._adapter.name, "error": str(error)})
+            await self._puppet_instead([wanted])
+        else:
             if not wanted.frame.done():
                 wanted.frame.set_result(frame)
 
@@ -155,19 +175,22 @@ class NeuralRenderer:
                 if not wanted.frame.done():
                     wanted.frame.set_result(frame)
 
-    def _painted(self, batch: Sequence[_Wanted]) -> list[Frame]:
-        adapter, hears = self._adapter, self._adapter.hears
-        windows = [(wanted.avatar.face, adapter.audio_window(_fitted(wanted.moment.sound, hears))) for wanted in batch]
-        frames = []
-        for wanted, painted in zip(batch, adapter.infer(windows), strict=True):
-            layer = adapter.paste(wanted.avatar.pack, wanted.avatar.face, painted)
-            face: FaceState = wanted.moment.face.with_mouth(mouth())
-            frames.append(to_frame(wanted.avatar.still.puppet.draw(face, layer=layer)))
-        return frames
+    def _painted(self, batch: Sequence[_Wanted]) -> list[Picture]:
+        hears = self._adapter.hears
+        windows = self._adapter.audio_windows([_fitted(wanted.moment.sound, hears) for wanted in batch])
+        faces = [wanted.avatar.face for wanted in batch]
+        return self._adapter.infer(list(zip(faces, windows, strict=True)))
 
     def _give_up(self, error: Exception) -> None:
         self.fallen_back = f"{self._adapter.name}: {error}"
         log.error("lip_sync_given_up", extra={"network": self._adapter.name, "error": str(error)})
+
+
+def _moved(wanted: _Wanted, picture: Picture) -> Frame:
+    """The portrait with its mouth repainted, moved by the puppet."""
+    layer = laid_back(wanted.avatar.pack, wanted.avatar.face, picture)
+    face: FaceState = wanted.moment.face.with_mouth(mouth())
+    return to_frame(wanted.avatar.still.puppet.draw(face, layer=layer))
 
 
 def _fitted(sound: Samples | None, hears: Hearing) -> Samples:

@@ -12,21 +12,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from media.audio.frames import SPEECH_RATE, Samples
 from media.avatar.errors import NetworkInvalid
 from media.avatar.landmarks import Picture
-from media.avatar.neural.adapter import (
-    PROVIDERS,
-    Array,
-    Network,
-    PreparedFace,
-    face_square,
-    laid_back,
-    mouth_feather,
-    square_of,
-)
+from media.avatar.neural.adapter import PROVIDERS, Array, FaceSquare, Network, PreparedFace
 from media.avatar.pack import AvatarPack
 from media.avatar.renderer import Hearing
 
@@ -51,7 +41,7 @@ class Ultralight:
         self._shape = tuple(int(axis or 0) for axis in shape)
         self._network.need_output(None, 3, SIZE, SIZE)
         self._sound = self._encoder.input_like(None, None)
-        self.audio_window(np.zeros(int(SOUND * SPEECH_RATE), np.float32))  # the two must fit, and are asked at once
+        self.audio_windows([np.zeros(int(SOUND * SPEECH_RATE), np.float32)])  # the two must fit, and are asked at once
 
     @property
     def name(self) -> str:
@@ -65,24 +55,25 @@ class Ultralight:
 
     def prepare(self, pack: AvatarPack) -> PreparedFace:
         """See `LipSyncAdapter.prepare`."""
-        left, top, side = face_square(pack, below=0.04)
-        whole = square_of(pack, left, top, side, SIZE + 2 * BORDER)[..., ::-1]
+        square = FaceSquare.of(pack)
+        whole = square.picture(SIZE + 2 * BORDER)[..., ::-1]
         inner = np.ascontiguousarray(whole[BORDER:-BORDER, BORDER:-BORDER])
         masked = inner.copy()
         x, y, width, height = _MASK
         cv2.rectangle(masked, (x, y), (x + width, y + height), (0, 0, 0), -1)
         stacked = np.concatenate([inner, masked], -1).transpose(2, 0, 1).astype(np.float32) / 255.0
-        border = whole.astype(np.float32)
-        return PreparedFace(left, top, side, {"face": stacked, "border": border}, mouth_feather(pack, left, top, side))
+        return square.prepared(face=stacked, border=whole.astype(np.float32))
 
-    def audio_window(self, sound: Samples) -> Array:
-        """See `LipSyncAdapter.audio_window`. Raises `NetworkInvalid` where the encoder's features do not fit."""
-        features = self._encoder.run(**{self._sound: sound[None]})
-        if features.size != math.prod(self._shape):
-            raise NetworkInvalid(
-                f"{self._encoder.path} gives {features.size} values for {SOUND} s, the face network takes {self._shape}"
-            )
-        return features.reshape(self._shape)
+    def audio_windows(self, sounds: Sequence[Samples]) -> list[Array]:
+        """See `LipSyncAdapter.audio_windows`. Raises `NetworkInvalid` where the encoder's features do not fit."""
+        windows = self._encoder.run_each(self._sound, sounds)
+        for features in windows:
+            if features.size != math.prod(self._shape):
+                raise NetworkInvalid(
+                    f"{self._encoder.path} gives {features.size} values for {SOUND} s, "
+                    f"the face network takes {self._shape}"
+                )
+        return [features.reshape(self._shape) for features in windows]
 
     def infer(self, batch: Sequence[tuple[PreparedFace, Array]]) -> list[Picture]:
         """See `LipSyncAdapter.infer`."""
@@ -95,7 +86,3 @@ class Ultralight:
             whole[BORDER:-BORDER, BORDER:-BORDER] = np.clip(one, 0, 1).transpose(1, 2, 0) * 255
             pictures.append(np.rint(whole[..., ::-1]).astype(np.uint8))
         return pictures
-
-    def paste(self, pack: AvatarPack, face: PreparedFace, painted: Picture) -> npt.NDArray[np.uint8]:
-        """See `LipSyncAdapter.paste`."""
-        return laid_back(pack, face, painted)

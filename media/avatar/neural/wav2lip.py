@@ -6,28 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from media.audio.frames import SPEECH_RATE, Samples
 from media.avatar.errors import NetworkInvalid
 from media.avatar.landmarks import Picture
-from media.avatar.neural.adapter import (
-    PROVIDERS,
-    Array,
-    Network,
-    PreparedFace,
-    face_square,
-    laid_back,
-    mouth_feather,
-    square_of,
-)
+from media.avatar.neural.adapter import PROVIDERS, Array, FaceSquare, Network, PreparedFace
 from media.avatar.neural.mel import BANDS, FFT, HOP, wav2lip_mel
 from media.avatar.pack import AvatarPack
 from media.avatar.renderer import Hearing
 
 STEPS = 16
 _LEAD = 0.02  # the spectrogram begins where the frame does, half a frame before its middle
-_BELOW = 0.04  # of the square's side under the chin, as in training
 
 
 class Wav2Lip:
@@ -56,16 +45,16 @@ class Wav2Lip:
 
     def prepare(self, pack: AvatarPack) -> PreparedFace:
         """See `LipSyncAdapter.prepare`."""
-        left, top, side = face_square(pack, below=_BELOW)
-        reference = square_of(pack, left, top, side, self._size)[..., ::-1].astype(np.float32) / 255.0
+        square = FaceSquare.of(pack)
+        reference = square.picture(self._size)[..., ::-1].astype(np.float32) / 255.0
         masked = reference.copy()
         masked[self._size // 2 :] = 0.0
         stacked = np.concatenate([masked, reference], -1).transpose(2, 0, 1)
-        return PreparedFace(left, top, side, {"face": stacked}, mouth_feather(pack, left, top, side))
+        return square.prepared(face=stacked)
 
-    def audio_window(self, sound: Samples) -> Array:
-        """See `LipSyncAdapter.audio_window`: [1, 80, 16]."""
-        return wav2lip_mel(_length(sound, FFT + (STEPS - 1) * HOP), STEPS)[None]
+    def audio_windows(self, sounds: Sequence[Samples]) -> list[Array]:
+        """See `LipSyncAdapter.audio_windows`: [1, 80, 16]."""
+        return [wav2lip_mel(_length(sound, FFT + (STEPS - 1) * HOP), STEPS)[None] for sound in sounds]
 
     def infer(self, batch: Sequence[tuple[PreparedFace, Array]]) -> list[Picture]:
         """See `LipSyncAdapter.infer`."""
@@ -73,10 +62,6 @@ class Wav2Lip:
         mels = np.stack([mel for _, mel in batch])
         painted = self._network.run(**{self._face: faces, self._mel: mels})
         return [np.rint(np.clip(one, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)[..., ::-1] for one in painted]
-
-    def paste(self, pack: AvatarPack, face: PreparedFace, painted: Picture) -> npt.NDArray[np.uint8]:
-        """See `LipSyncAdapter.paste`."""
-        return laid_back(pack, face, np.ascontiguousarray(painted))
 
 
 def _length(sound: Samples, count: int) -> Samples:

@@ -16,6 +16,7 @@ import tokenizers
 from faster_whisper.tokenizer import Tokenizer
 
 from media.audio.frames import SPEECH_RATE, Samples
+from media.cuda import load_libraries
 from media.speech.log_mel import HOP, log_mel
 from media.speech.protocols import RecognisedWord, Transcript
 from media.speech.recognition import decoding
@@ -250,6 +251,8 @@ def _load(folder: Path, options: WhisperOptions) -> tuple[Any, tokenizers.Tokeni
     device = options.device
     if device == "auto":
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    if device == "cuda":
+        load_libraries()
     try:
         model = ctranslate2.models.Whisper(
             str(folder),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from media.audio.frames import Samples
+from media.cuda import usable
 
 
 class RenderedClause:
@@ -46,10 +47,13 @@ def timing(samples: npt.NDArray[np.int64], owners: Sequence[int], sounds: int) -
 
 
 def open_session(path: str, threads: int, providers: Sequence[str]) -> ort.InferenceSession:
-    """A session whose calls use at most `threads` threads. Raises what onnxruntime raises."""
+    """A session whose calls use at most `threads` threads, on those of `providers` that are here.
+
+    Raises what onnxruntime raises.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # A thread that spins for work takes the core of whoever has some.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(path, options, providers=list(providers))
+    return ort.InferenceSession(path, options, providers=usable(providers))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from media.avatar.errors import NetworkInvalid
 from media.avatar.face import FaceState
 from media.avatar.landmarks import Picture
 from media.avatar.neural import ADAPTERS, LipSyncAdapter, NeuralRenderer, open_adapter
-from media.avatar.neural.adapter import Array, PreparedFace
+from media.avatar.neural.adapter import Array, PreparedFace, laid_back
 from media.avatar.neural.mel import wav2lip_mel
 from media.avatar.neural.renderer import NeuralAvatar
 from media.avatar.neural.ultralight import Ultralight
@@ -46,10 +47,10 @@ def test_every_adapter_has_a_tiny_network_to_test_it() -> None:
 
 def test_the_network_repaints_the_mouth_and_nothing_else(adapter: LipSyncAdapter) -> None:
     face = adapter.prepare(PACK)
-    windows = [adapter.audio_window(tone(adapter, size)) for size in (0.0, 0.9)]
+    windows = adapter.audio_windows([tone(adapter, size) for size in (0.0, 0.9)])
     quiet, loud = adapter.infer([(face, window) for window in windows])
     assert loud.mean() > quiet.mean() + 3  # the sound reached the network, each frame its own
-    layer = adapter.paste(PACK, face, loud)
+    layer = laid_back(PACK, face, loud)
     changed = np.abs(layer[..., :3].astype(int) - PACK.portrait).max(-1)
     assert changed[300:320, 240:272].max() > 3
     assert changed[:235].max() == 0  # eyes and brows are the puppet's
@@ -58,7 +59,12 @@ def test_the_network_repaints_the_mouth_and_nothing_else(adapter: LipSyncAdapter
 
 def test_a_batch_gives_what_single_frames_give(adapter: LipSyncAdapter) -> None:
     other = drawn_pack(parted=12.0)
-    frames = [(adapter.prepare(pack), adapter.audio_window(tone(adapter, 0.1))) for pack in (PACK, other, PACK)]
+    faces = [adapter.prepare(pack) for pack in (PACK, other, PACK)]
+    sounds = [tone(adapter, size) for size in (0.1, 0.5, 0.2)]
+    windows = adapter.audio_windows(sounds)
+    for sound, window in zip(sounds, windows, strict=True):
+        assert np.allclose(adapter.audio_windows([sound])[0], window, atol=1e-6)
+    frames = list(zip(faces, windows, strict=True))
     together = adapter.infer(frames)
     for frame, painted in zip(frames, together, strict=True):
         assert np.array_equal(adapter.infer([frame])[0], painted)
@@ -89,7 +95,7 @@ def test_networks_of_other_shapes_are_refused_at_load(tmp_path: Path) -> None:
 
 def test_both_kinds_of_speech_features_fit_ultralight(tmp_path: Path) -> None:
     wenet = Ultralight(tiny_ultralight(tmp_path / "w", audio=(128, 16, 32), values=65536))
-    assert wenet.audio_window(tone(wenet, 0.1)).shape == (128, 16, 32)
+    assert wenet.audio_windows([tone(wenet, 0.1)])[0].shape == (128, 16, 32)
 
 
 def test_the_mel_of_a_tone_peaks_at_its_band_and_silence_is_the_floor() -> None:
@@ -107,7 +113,7 @@ class Broken:
     def __init__(self, adapter: LipSyncAdapter, good: int) -> None:
         self._adapter, self._good = adapter, good
         self.name, self.hears = adapter.name, adapter.hears
-        self.prepare, self.audio_window, self.paste = adapter.prepare, adapter.audio_window, adapter.paste
+        self.prepare, self.audio_windows = adapter.prepare, adapter.audio_windows
 
     def infer(self, batch: Sequence[tuple[PreparedFace, Array]]) -> list[Picture]:
         self._good -= 1
@@ -132,6 +138,43 @@ async def test_frames_of_all_sessions_go_into_one_inference(tmp_path: Path) -> N
         assert not np.array_equal(frames[0].i420, frames[1].i420)
         assert renderer.name == "wav2lip"
     finally:
+        renderer.close()
+
+
+class Slow(Broken):
+    """An adapter whose inferences take until they are let go; keeps the faces of each."""
+
+    def __init__(self, adapter: LipSyncAdapter) -> None:
+        super().__init__(adapter, good=1000)
+        self.go, self.begun = threading.Semaphore(0), asyncio.Event()
+        self.faces: list[list[PreparedFace]] = []
+        self._loop = asyncio.get_running_loop()
+
+    def infer(self, batch: Sequence[tuple[PreparedFace, Array]]) -> list[Picture]:
+        self.faces.append([face for face, _ in batch])
+        self._loop.call_soon_threadsafe(self.begun.set)
+        assert self.go.acquire(timeout=10)
+        return super().infer(batch)
+
+
+async def test_sessions_that_wait_for_an_inference_share_the_next_the_most_urgent_first(tmp_path: Path) -> None:
+    slow = Slow(Wav2Lip(tiny_wav2lip(tmp_path / "w.onnx")))
+    renderer = NeuralRenderer(slow, most=4)
+    try:
+        avatars = [await renderer.prepare(drawn_pack(parted=float(k))) for k in range(7)]
+        moment = Moment(FaceState(), tone(slow, 0.3))
+        first = asyncio.create_task(renderer.render(avatars[0], moment, deadline=0.0))
+        await slow.begun.wait()
+        others = [asyncio.create_task(renderer.render(avatars[k], moment, deadline=9.0 - k)) for k in range(1, 7)]
+        await asyncio.sleep(0)
+        for _ in range(3):
+            slow.go.release()
+        await asyncio.gather(first, *others)
+        assert renderer.batches == [1, 4, 2]
+        faces = [avatar.face for avatar in avatars if isinstance(avatar, NeuralAvatar)]
+        assert slow.faces == [[faces[0]], [faces[6], faces[5], faces[4], faces[3]], [faces[2], faces[1]]]
+    finally:
+        slow.go.release(100)
         renderer.close()
 
 
