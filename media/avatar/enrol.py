@@ -17,6 +17,8 @@ from media.avatar.landmarks import Face, FaceLandmarker, Picture, Points
 from media.avatar.pack import SIDE, AvatarPack
 from media.avatar.portrait import decode_picture, is_video, video_frames
 
+ENROLMENT = 2
+"""Raised whenever the same picture would become another pack: kept packs of an earlier one are made anew."""
 SMALLEST_FACE = 120.0
 """Forehead to chin in pixels; smaller faces are refused."""
 SOFT_FACE = 200.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from agents.definition import AgentError
-from media.avatar.enrol import enrol
+from media.avatar.enrol import ENROLMENT, enrol
 from media.avatar.errors import PackInvalid, PortraitRefused
 from media.avatar.landmarks import MODEL, FaceLandmarker
 from media.avatar.pack import FORMAT, AvatarPack, load_pack, save_pack
@@ -37,7 +37,7 @@ def enrol_portraits(portraits: Mapping[str, Path], cache: Path) -> dict[str, Ava
     for agent_id, portrait in portraits.items():
         try:
             data = _read(portrait)
-            folder = cache / f"{hashlib.sha256(data).hexdigest()[:32]}-{FORMAT}"
+            folder = cache / f"{hashlib.sha256(data).hexdigest()[:32]}-{FORMAT}-{ENROLMENT}"
             pack = _kept(folder)
             if pack is None:
                 pack = enrol(data, landmarker(), name=agent_id)
