@@ -39,6 +39,11 @@ def test_the_test_configuration_is_valid() -> None:
     assert load_settings({"VISAVIS_CONFIG": str(test)}).server.port == 0
 
 
+def test_the_configuration_for_a_gpu_is_valid() -> None:
+    gpu = Path(__file__).resolve().parents[2] / "configs" / "gpu.yaml"
+    assert load_settings({"VISAVIS_CONFIG": str(gpu)}).asr.device == "cuda"
+
+
 def test_the_file_overrides_the_defaults_and_the_environment_overrides_the_file(tmp_path: Path) -> None:
     environ = config(tmp_path, "llm: {base_url: 'http://one:1/v1/', model: m1}\nlog: {level: debug}\n")
     settings = load_settings({**environ, "VISAVIS_LLM__MODEL": "m2"})
