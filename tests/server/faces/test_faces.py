@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import io
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
+import pytest
 from PIL import Image
 
 from media.avatar.pack import save_pack
@@ -20,6 +24,8 @@ from server.faces.renderers import checksum, open_renderer
 from server.settings import Settings
 from tests.media.avatar.faces import drawn_pack
 from tests.media.avatar.networks import tiny_wav2lip
+from tests.peers.webrtc_caller import calling
+from tests.server.browser.serving import KEY, serving
 from tests.server.faces.test_live import Line
 
 
@@ -138,6 +144,60 @@ async def test_a_session_is_told_that_the_puppet_stands_in_for_the_network(tmp_p
         status = line.events[-1][1]
         assert (status["state"], status["renderer"], status["fallback"]) == ("ready", "puppet", True)
         await face.close()
+
+
+async def test_a_network_paints_the_mouth_of_a_live_face_while_it_speaks(tmp_path: Path) -> None:
+    save_pack(drawn_pack(), tmp_path / "anna")
+    async with opened(tmp_path, lip_sync(tmp_path)) as faces:
+        line = Line()
+        line.say("ɑː", 3.0, np.sin(np.arange(72_000) / 20).astype(np.float32))
+        face = faces.open("anna", line)
+        assert face is not None
+        while not line.states:
+            await asyncio.sleep(0.01)
+        quiet = await face.frame_at(0.0)
+        line.begins = 0.1
+        loud = await face.frame_at(1.0)
+        assert quiet is not None
+        assert loud is not None
+        assert line.events[0][1]["renderer"] == "wav2lip"
+        around = (slice(270, 340), slice(200, 310))
+        change = quiet.to_ndarray(format="rgb24")[around].astype(int) - loud.to_ndarray(format="rgb24")[around]
+        assert np.abs(change).mean() > 2.0
+        await face.close()
+
+
+@pytest.mark.slow
+async def test_twenty_sessions_with_a_face_one_after_another_leave_nothing_behind(tmp_path: Path) -> None:
+    save_pack(drawn_pack(), tmp_path / "demo")
+
+    def held() -> tuple[int, int, int]:
+        gc.collect()
+        return threading.active_count(), len(asyncio.all_tasks()), psutil.Process().num_fds()
+
+    async with opened(tmp_path) as faces, serving(faces=faces.open, within=120.0) as server:
+
+        async def one() -> None:
+            async with calling(server.url, key=KEY, video=True) as caller:
+                session = await server.factory.sessions.get()
+                session.say(0.1)
+                while len(caller.pictures) < 3:
+                    await caller.news()
+            await session.over.wait()
+            while len(server.endpoints._calls):
+                await asyncio.sleep(0.005)
+            server.factory.made.clear()
+
+        for _ in range(3):
+            await one()
+        before = held()
+        for _ in range(20):
+            await one()
+        for _ in range(100):
+            if all(now <= then for now, then in zip(held(), before, strict=True)):
+                break
+            await asyncio.sleep(0.02)
+        assert all(now <= then for now, then in zip(held(), before, strict=True)), (before, held())
 
 
 def test_the_checksum_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
