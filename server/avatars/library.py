@@ -115,10 +115,14 @@ class AvatarLibrary:
         source_hash: str,
         expires: datetime | None = None,
         voice: str | None = None,
+        avatar_id: str | None = None,
     ) -> AvatarRecord:
-        """Keep a pack and the picture it was made of. Raises `OSError` where the disk refuses; then nothing is left."""
+        """Keep a pack and the picture it was made of, under a new id or `avatar_id`, which must not be taken.
+
+        Raises `OSError` where the disk refuses; then nothing is left.
+        """
         record = AvatarRecord(
-            id=new_avatar_id(),
+            id=avatar_id or new_avatar_id(),
             owner=owner,
             name=pack.name[:NAME_LENGTH],
             warnings=pack.warnings,

@@ -26,6 +26,7 @@ from media.channel import Channel, ChannelClosed, ChannelFull, WhenFull
 from media.speech.protocols import Voice
 from server.avatars.library import AvatarLibrary
 from server.avatars.preview import film, speak
+from server.avatars.records import new_avatar_id
 from server.avatars.studio import NOBODY_WAITS, AvatarStudio
 from server.credits import ledger
 from server.database import Database
@@ -135,7 +136,8 @@ class Generations:
             definition={"system_prompt": sources.prompt} if sources.prompt else {},
             created=now,
             updated=now,
-            source={**sources.as_json(), "home": self._options.home, "attempts": 0},
+            # The face's id is chosen now, so that an attempt finds what one before it has left.
+            source={**sources.as_json(), "home": self._options.home, "attempts": 0, "avatar": new_avatar_id()},
         )
         await self.on_disk(sources.save, self._folder / record.id)
         return record
@@ -217,8 +219,14 @@ class Generations:
         if not all((folder / kind).is_file() for kind in record.source["files"]):
             raise NotMade("The files that were sent are lost. Please send them again.")
         made = await self._maker.make(record.source["prompt"], record.source["urls"], folder)
+        await self._library.delete(record.source["avatar"])
         avatar = await self._library.add(
-            made.pack, made.picture, record.owner, source_hash=made.pack.digest, voice=made.voice
+            made.pack,
+            made.picture,
+            record.owner,
+            source_hash=made.pack.digest,
+            voice=made.voice,
+            avatar_id=record.source["avatar"],
         )
         kept = False
         try:
@@ -250,8 +258,10 @@ class Generations:
             log.exception("a new agent could not be filmed", avatar=avatar_id)
 
     async def _fail(self, agent_id: str, text: str) -> None:
+        record = await self._database.run(agent_by_id, agent_id)
         fields = {"status": "failed", "error_message": text}
-        if await self._database.run(_finish, agent_id, fields):
+        if record is not None and await self._database.run(_finish, agent_id, fields):
+            await self._library.delete(record.source["avatar"])
             log.info("an agent was not made", agent=agent_id, reason=text)
         await self.on_disk(self._clear, agent_id, whole=True)
 

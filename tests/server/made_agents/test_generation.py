@@ -6,12 +6,16 @@ import asyncio
 import base64
 import http.server
 import io
+import os
 import re
+import socket
+import subprocess
+import sys
 import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +25,14 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from media.avatar.pack import load_pack
 from server.credits import ledger
+from server.database import Database, authenticate
 from server.database.keys import create_account, create_key
+from server.database.tables import Avatar, MadeAgent
 from server.fetching import UrlPolicy
 from server.made_agents import generation
 from server.made_agents.naming import DEFAULT_PROMPT
@@ -333,3 +340,61 @@ def test_orders_that_a_crash_interrupted_are_made_and_those_of_a_lost_server_ref
             assert (data["status"], data["error_message"]) == ("failed", generation.OUR_FAULT)
             assert balance(after) == paid
             assert not after.database.run_here(ledger.audit)
+
+
+@pytest.mark.slow
+def test_a_killed_server_loses_no_agent_and_no_credit(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VISAVIS_")}
+    key = "sk_live_" + "k" * 32
+    environment |= {"VISAVIS_DATA_DIR": str(tmp_path), "VISAVIS_BOOTSTRAP_KEY": key, "VISAVIS_LIMITS__ENABLED": "false"}
+    headers = {"api-secret": key}
+
+    @contextmanager
+    def serving() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "server", "serve"], env={**environment, "VISAVIS_PORT": str(port)}
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(600):
+                with suppress(httpx.TransportError):
+                    if httpx.get(f"{url}/readyz").status_code == 200:
+                        break
+                time.sleep(0.1)
+            yield process, url
+        finally:
+            process.kill()
+            process.wait()
+
+    ordered = []
+    with serving() as (process, url):
+        for _ in range(3):
+            answer = httpx.post(f"{url}/v1/agent/generate", json={"image": text(GRACE)}, headers=headers, timeout=30)
+            ordered.append(answer.json()["agent_id"])
+        time.sleep(1.0)
+        process.kill()
+    with serving() as (_, url):
+        until = time.monotonic() + 60
+        found: set[str] = {"processing"}
+        while "processing" in found and time.monotonic() < until:
+            time.sleep(0.3)
+            found = {
+                httpx.get(f"{url}/v1/agent/status/{each}", headers=headers).json()["data"]["status"] for each in ordered
+            }
+        assert found == {"ready"}
+    database = Database(f"sqlite:///{tmp_path}/visavis.db", threads=1)
+    try:
+        assert database.run_here(ledger.audit) == []
+        account = database.run_here(authenticate, key)
+        assert account is not None
+        entries = database.run_here(ledger.entries, account.account_id)
+        assert sorted(entry.kind for entry in entries if entry.job_id in ordered) == ["reserve"] * 3 + ["settle"] * 3
+        used = database.run_here(lambda session: set(session.scalars(select(MadeAgent.avatar_id))))
+        there = database.run_here(lambda session: set(session.scalars(select(Avatar.id))))
+        assert len(used) == 3
+        assert used == there == {path.name for path in (tmp_path / "avatars").iterdir()}
+    finally:
+        database.close()
