@@ -12,15 +12,20 @@ from server.database import Database
 from server.engine import Engine
 from server.faces.faces import Faces
 from server.faces.options import FaceOptions
+from server.families.families import Families
 from server.fetching import UrlPolicy
 from server.gate.auth import Authenticator
 from server.gate.gate import Gate
+from server.jobs import durable
+from server.jobs.compose import assemble
 from server.made_agents.people import BODIES, People
 from server.metrics import Metrics
 from server.platform.engines import Engines
 from server.platform.platform import platform_endpoints
+from server.renders.kinds import RENDERS
 from server.settings import Settings
 from server.signing import SigningKey
+from server.storage import Storage, file_routes
 from server.web.routes import web_routes
 
 
@@ -40,12 +45,25 @@ class Assembly:
         self.people = People(settings, database, self.engine, key, policy)
         authenticator = Authenticator(database)
         self.engines = Engines(settings.models)
+        self.files = Storage.of(settings, database)
+        durable.prepare(settings.database_url)
+        self.jobs = assemble(settings, database, RENDERS, self.files.sign)
+        self.families = Families(
+            settings,
+            jobs=self.jobs.jobs,
+            files=self.files,
+            made=self.people,
+            policy=policy,
+            configured=self.engine.definitions,
+        )
+        self.families.register(self.engines)
         self.gate = Gate(
             settings,
             database,
             [
                 *platform_endpoints(settings, authenticator=authenticator, engines=self.engines, policy=policy),
                 *self.people.endpoints(),
+                *self.families.endpoints(),
             ],
             authenticator=authenticator,
         )
@@ -69,6 +87,7 @@ class Assembly:
                 *self.browser.routes(),
                 *self.people.page_routes(page, faces),
                 *self.people.routes(),
+                *file_routes(self.files),
                 *web_routes(page),
             ],
             bodies=BODIES,
@@ -84,6 +103,7 @@ class Assembly:
         """End the conversations, then everything else."""
         await self.browser.close()
         await self.people.close()
+        self.families.close()
         await self.engine.close()
         await self.gate.close()
 
