@@ -16,6 +16,8 @@ from server.gate.errors import Invalid, UnsupportedMedia
 MAX_DEPTH: Final = 32
 """Of nested arrays and objects; no request needs a tenth of it."""
 MAX_DIGITS: Final = 40
+MAX_WHOLE: Final = 2**53
+"""Up to here every whole number has a floating-point number of its own."""
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
@@ -97,11 +99,12 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _float(digits: str) -> float:
+def _float(digits: str) -> float | int:
+    """JSON has one kind of number: 4.0 is as whole as 4."""
     number = float(digits)
     if not math.isfinite(number):
         raise Invalid("A number in the body is too large")
-    return number
+    return int(number) if number.is_integer() and abs(number) <= MAX_WHOLE else number
 
 
 def _check_texts(value: Any, field: str = "body") -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from server.gate.errors import Invalid
@@ -45,11 +45,6 @@ class SnakeAnswer(BaseModel):
     """The body of an answer of the families that write snake_case."""
 
 
-def _whole(value: Any) -> Any:
-    """JSON has one kind of number: 4.0 is as whole as 4."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 _SAYS_SOMETHING = r"\S"
 _URL = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\]+[^\s\\]*$"
 _IDENTIFIER = r"^[A-Za-z0-9._:-]+$"
@@ -61,13 +56,18 @@ _FORMS = {
     _LANGUAGE: "must be a language such as en or en-US (BCP 47)",
 }
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""An integer; add `Field(ge=…, le=…)`."""
+Whole = int
+"""An integer; add `Field(ge=…, le=…)`. 4.0 counts as one, see `server.gate.body`."""
 Said = Annotated[str, StringConstraints(min_length=1, pattern=_SAYS_SOMETHING)]
 """A text that says something; add `Field(max_length=…)`."""
 NAMES_SOMETHING: Final = "names something elsewhere"
 """Marks the fields whose URLs the fetcher's check is for."""
-Url = Annotated[str, StringConstraints(max_length=2048, pattern=_URL), NAMES_SOMETHING]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=2048, pattern=_URL),
+    Field(json_schema_extra={"format": "uri"}),
+    NAMES_SOMETHING,
+]
 """A URL in form only: whether it may be fetched (https, public) is for the fetcher's check, which knows settings."""
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_IDENTIFIER)]
 """An id of ours or of a catalogue."""
