@@ -29,6 +29,8 @@ FIELDS: Final = frozenset(
         "voice",
     }
 )
+SHORT_PROMPT: Final = 300
+"""Characters of a prompt for the embedded model, which has room for about 280 tokens in all."""
 _SPOKEN_OF: Final = frozenset({"questions"})
 """What callers say is left as it is when an agent gets another name."""
 
@@ -80,6 +82,8 @@ def definition_of(record: AgentRecord, configured: Mapping[str, AgentDefinition]
     if record.voice is not None:
         voice = fields.get("voice") or {}
         fields["voice"] = {**(voice.model_dump() if isinstance(voice, BaseModel) else voice), "name": record.voice}
+    if not fields.get("short_prompt"):
+        fields["short_prompt"] = shortened(str(fields.get("system_prompt", "")))
     try:
         return AgentDefinition.model_validate({"name": record.name, **fields})
     except ValidationError as error:
@@ -115,6 +119,19 @@ def renamed(definition: AgentDefinition, name: str) -> AgentDefinition:
 
     spoken = ("greeting", "system_prompt", "short_prompt", "phrases", "knowledge")
     return definition.model_copy(update={"name": name, **{field: walk(getattr(definition, field)) for field in spoken}})
+
+
+def shortened(prompt: str) -> str:
+    """The beginning of a prompt that the embedded model can keep in mind, in whole sentences where that is possible.
+
+    "" for a prompt that is short enough as it is.
+    """
+    text = " ".join(prompt.split())
+    if len(text) <= SHORT_PROMPT:
+        return ""
+    beginning = text[: SHORT_PROMPT + 1]
+    end = max(beginning.rfind(mark) for mark in (". ", "! ", "? ", "。"))
+    return beginning[: end + 1] if end > SHORT_PROMPT // 4 else beginning.rpartition(" ")[0] or beginning[:SHORT_PROMPT]
 
 
 def _texts(value: Any) -> bool:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.definition import AgentDefinition, AgentError, load_agent
-from server.made_agents.definition import DefinitionRefused, checked, definition_of, renamed
+from server.made_agents.definition import DefinitionRefused, checked, definition_of, renamed, shortened
 from server.made_agents.records import AgentRecord
 from server.owners import Owner
 
@@ -91,6 +93,28 @@ def test_one_that_is_like_another_has_its_knowledge_and_its_own_name() -> None:
 def test_a_name_that_is_part_of_a_word_stays() -> None:
     agent = AgentDefinition(name="Al", system_prompt="You are Al. Always be kind to Alice, says Al's friend.")
     assert renamed(agent, r"B\1").system_prompt == r"You are B\1. Always be kind to Alice, says B\1's friend."
+
+
+def test_a_long_prompt_is_cut_at_a_sentence_for_the_small_model() -> None:
+    first = "You are Ada, an art critic. You answer in one sentence."
+    long = f"{first} {'You know everything about pictures of the sea and of ships ' * 20}."
+    definition = definition_of(record(definition={"system_prompt": long}), {})
+    assert definition.system_prompt == long
+    assert definition.short_prompt.startswith(first)
+    assert len(definition.short_prompt) <= 300
+    assert definition_of(record(definition={"system_prompt": first}), {}).short_prompt == ""
+    assert definition_of(record(definition={"system_prompt": long, "short_prompt": "Be Ada."}), {}).short_prompt == (
+        "Be Ada."
+    )
+
+
+@given(st.text(min_size=301, max_size=1000))
+def test_any_prompt_is_short_enough_for_the_small_model(prompt: str) -> None:
+    short = shortened(prompt)
+    whole = " ".join(prompt.split())
+    assert len(short) <= 300
+    assert bool(short) == (len(whole) > 300)
+    assert whole.startswith(short)
 
 
 def test_one_whose_model_is_gone_says_so() -> None:
