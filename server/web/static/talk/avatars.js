@@ -8,13 +8,15 @@ const AVATARS = "/api/page/avatars";
 const TYPES = ["image/jpeg", "image/png", "image/webp"];
 const MOST_BYTES = 10 * 1024 * 1024;
 const LONGEST = 60000;
+const NO_PREVIEW = "There is no preview to play. You can talk all the same.";
 
 const PHOTO_PROBLEMS = {
   NO_FACE: "No face found. Take a photo that shows one face from the front, in good light.",
   SEVERAL_FACES: "There is more than one face. Crop the photo to one person.",
   FACE_TOO_SMALL: "The face is too small. Come closer, or crop the photo.",
   PROFILE: "The face is turned away. Look straight into the camera.",
-  MOUTH_COVERED: "The mouth is covered. Take the hand, mask or microphone away.",
+  COVERED_MOUTH: "The mouth is covered. Take the hand, mask or microphone away.",
+  TOO_BLURRY: "The photo is too blurry. Hold the camera still, in better light.",
   UNSUPPORTED_MEDIA_TYPE: "This is not a picture we can read. Use JPEG, PNG or WebP.",
   PAYLOAD_TOO_LARGE: "The photo is larger than 10 MB. Use a smaller one.",
 };
@@ -69,7 +71,7 @@ export class AvatarMaker {
       this._submit();
     });
     on("preview", "error", () => {
-      if (this._avatar) wrong("made", "The preview cannot be played here. You can talk all the same.");
+      if (this._avatar && byId("preview").hasAttribute("src")) wrong("made", NO_PREVIEW);
     });
     this._dialog.addEventListener("close", () => this._closed());
     this._acceptDrops(byId("drop"));
@@ -268,10 +270,12 @@ export class AvatarMaker {
     byId("made-warnings").replaceChildren(...warnings.map((text) => make("li", { class: "warned" }, icon("alert"), text)));
     const preview = byId("preview");
     if (avatar.poster) preview.poster = avatar.poster;
-    preview.src = avatar.preview;
-    preview.play().catch(() => {
-      /* it has controls */
-    });
+    if (avatar.preview) {
+      preview.src = avatar.preview;
+      preview.play().catch(() => {
+        /* it has controls */
+      });
+    } else wrong("made", NO_PREVIEW);
     byId("avatar-talk").focus();
     this._onMade({ id: avatar.agentId, name: avatar.name ?? name, language: "", greeting: "", poster: avatar.poster });
   }
