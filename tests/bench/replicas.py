@@ -88,7 +88,7 @@ class Builder:
 
 
 def wav2lip(path: Path, size: int = 96) -> Path:
-    """96 or 256 pixels; 36 and 53 million weights."""
+    """96 or 256 pixels; 36 and 56 million weights."""
     b, large = Builder(), size == 256
     x, seen = "face", []
     layers: list[tuple[int, int, int, int, int, int]] = [
