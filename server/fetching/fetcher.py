@@ -7,11 +7,12 @@ import contextlib
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 import httpcore2
+from anyio import to_thread
 
 from media.decoding.kinds import HEAD_BYTES, Kind, sniff
 from server.fetching.body import bounded, too_large
@@ -39,21 +40,33 @@ class Fetched:
     path: Path | None = None
 
 
+class OwnFiles(Protocol):
+    """Files that this server stores. `server.storage.OwnFiles` implements it."""
+
+    def open(self, url: str) -> Iterator[bytes] | None:
+        """What a signed URL names, in pieces; blocks. None where it has expired, or there is no such file."""
+        ...
+
+
 class Fetcher:
     """Fetches and posts with all guards on: each request, and each redirect, on a connection of its own.
 
-    No cookies, no proxies, no credentials, no keep-alive. `network` and `context` (TLS) are for tests.
+    No cookies, no proxies, no credentials, no keep-alive. `own` opens URLs of this server's own files (those that begin
+    with `policy.own`) without any network. `network` and `context` (TLS) are for tests.
     """
 
     def __init__(
         self,
         policy: UrlPolicy | None = None,
         *,
+        own: OwnFiles | None = None,
         resolver: Resolver | None = None,
         network: httpcore2.AsyncNetworkBackend | None = None,
         context: ssl.SSLContext | None = None,
     ) -> None:
         self.policy = policy or UrlPolicy()
+        self._own = own
+        self._foreign = replace(self.policy, own="")  # nobody else may lead to what is ours
         self._own_resolver = SystemResolver() if resolver is None else None
         self._network = GuardedNetwork(self.policy, resolver or self._own_resolver or SystemResolver(), network)
         self._context = context or httpcore2.default_ssl_context()
@@ -74,18 +87,24 @@ class Fetcher:
         """
         current = check_url(url, self.policy)
         async with _in_time(max_seconds):
+            if self.policy.is_own(url):
+                return await _read(_own_pieces(self._own, url), current, max_bytes, kinds, target)
             for _ in range(MAX_REDIRECTS + 1):
                 async with self._answer("GET", current) as answer:
                     if answer.status in _REDIRECTS:
-                        current = follow(current, _header(answer, b"location"), self.policy)
+                        current = follow(current, _header(answer, b"location"), self._foreign)
                         continue
                     _check_status(answer)
-                    return await self._read(answer, current, max_bytes, kinds, target)
+                    stated = _header(answer, b"content-length")
+                    if stated.isascii() and stated.isdigit() and int(stated[:20]) > max_bytes:
+                        raise too_large(max_bytes)
+                    pieces = bounded(_pieces(answer), _header(answer, b"content-encoding"), max_bytes)
+                    return await _read(pieces, current, max_bytes, kinds, target)
         raise FetchError(FetchProblem.REDIRECTS, "The server redirects too often.")
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float) -> int:
         """Post to a user's URL; the answer's status, whatever it is. No redirect is followed. Raises `FetchError`."""
-        target = check_url(url, self.policy)
+        target = check_url(url, self._foreign)
         async with _in_time(timeout_s), self._answer("POST", target, body, headers) as answer:
             size = 0
             async for piece in _pieces(answer):  # one cut off in its answer may take that for a failure
@@ -126,22 +145,28 @@ class Fetcher:
                     answer = await stack.enter_async_context(stream)
                 yield answer
 
-    async def _read(
-        self, answer: httpcore2.Response, source: Target, max_bytes: int, kinds: Collection[str], target: Path | None
-    ) -> Fetched:
-        stated = _header(answer, b"content-length")
-        if stated.isascii() and stated.isdigit() and int(stated[:20]) > max_bytes:
-            raise too_large(max_bytes)
-        pieces = bounded(_pieces(answer), _header(answer, b"content-encoding"), max_bytes)
-        async with contextlib.aclosing(pieces):
-            if target is None:
-                data = bytearray()
-                kind = await _copy(pieces, data.extend, kinds)
-                return Fetched(kind, len(data), source.url, data=bytes(data))
-            with _whole_or_nothing(target) as file:
-                kind = await _copy(pieces, file.write, kinds)
-                size = file.tell()
-            return Fetched(kind, size, source.url, path=target)
+
+async def _read(
+    pieces: AsyncGenerator[bytes], source: Target, max_bytes: int, kinds: Collection[str], target: Path | None
+) -> Fetched:
+    pieces = bounded(pieces, "", max_bytes)
+    async with contextlib.aclosing(pieces):
+        if target is None:
+            data = bytearray()
+            kind = await _copy(pieces, data.extend, kinds)
+            return Fetched(kind, len(data), source.url, data=bytes(data))
+        with _whole_or_nothing(target) as file:
+            kind = await _copy(pieces, file.write, kinds)
+            size = file.tell()
+        return Fetched(kind, size, source.url, path=target)
+
+
+async def _own_pieces(own: OwnFiles | None, url: str) -> AsyncGenerator[bytes]:
+    opened = await to_thread.run_sync(own.open, url) if own is not None else None
+    if opened is None:
+        raise FetchError(FetchProblem.REFUSED, "The URL has expired, or its file was deleted.")
+    while (piece := await to_thread.run_sync(next, opened, None)) is not None:
+        yield piece
 
 
 async def _pieces(answer: httpcore2.Response) -> AsyncGenerator[bytes]:

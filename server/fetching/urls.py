@@ -30,17 +30,23 @@ _PORTS = {"https": 443, "http": 80}
 class UrlPolicy:
     """What URLs may name. `allow_local` admits http and this machine itself, on any port: for tests and development.
 
-    `denied` are networks that count as not public, besides those that are not.
+    `denied` are networks that count as not public, besides those that are not. `own`: how this server's own URLs of
+    stored files begin; they are never fetched over the network, see `Fetcher`.
     """
 
     allow_local: bool = False
     ports: frozenset[int] = frozenset({443, 8443})
     denied: tuple[Network, ...] = ()
+    own: str = ""
 
     @classmethod
-    def of(cls, settings: FetchingSettings) -> UrlPolicy:
+    def of(cls, settings: FetchingSettings, own: str = "") -> UrlPolicy:
         """As the settings' section `fetching` has it."""
-        return cls(settings.allow_local, frozenset(settings.ports), settings.denied)
+        return cls(settings.allow_local, frozenset(settings.ports), settings.denied, own)
+
+    def is_own(self, url: str) -> bool:
+        """Whether it is a URL of a file that this server stores."""
+        return bool(self.own) and url.startswith(self.own)
 
     def admits(self, address: Address) -> bool:
         """Whether a connection to it is allowed."""
@@ -86,6 +92,8 @@ def check_url(url: str, policy: UrlPolicy) -> Target:
     except (ValueError, UnicodeError):
         raise _invalid("is not a well-formed URL") from None
     scheme = parts.scheme.lower()
+    if policy.is_own(url):
+        return Target(scheme, parts.hostname or "", port or _PORTS.get(scheme, 443), f"{parts.path}?{parts.query}")
     if scheme != "https" and not (scheme == "http" and policy.allow_local):
         raise _invalid("must begin with https://")
     if "@" in parts.netloc:

@@ -1,6 +1,7 @@
 """Files of accounts: on disk or in a bucket, counted, opened by URLs that expire."""
 
 from server.storage.errors import KeyInvalid, QuotaExceeded, StorageError, StorageFailed
+from server.storage.own import OwnFiles
 from server.storage.records import FileInfo
 from server.storage.routes import file_routes
 from server.storage.storage import Storage
@@ -11,6 +12,7 @@ __all__ = [
     "FileInfo",
     "KeyInvalid",
     "LocalStore",
+    "OwnFiles",
     "QuotaExceeded",
     "SignedUrls",
     "Storage",

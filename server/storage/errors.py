@@ -3,7 +3,7 @@
 StorageError
 ├── QuotaExceeded    the account has no room for it
 ├── KeyInvalid       the key is not one
-└── StorageFailed    the disk or the service did not do it; another attempt may succeed
+└── StorageFailed    an OSError: the disk or the service did not do it; another attempt may succeed
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class KeyInvalid(StorageError):
     """Not a key, or another account's."""
 
 
-class StorageFailed(StorageError):
+class StorageFailed(StorageError, OSError):
     """The disk or the service did not do it."""
 
 

@@ -33,6 +33,11 @@ class SignedUrls:
             keys.append(SigningKey(previous.read_bytes()))
         return cls([LinkSigner(key.derive("files")) for key in keys], public_url, clock)
 
+    @property
+    def prefix(self) -> str:
+        """How they all begin."""
+        return f"{self._public_url}{PATH}/"
+
     def sign(self, key: str, seconds: float) -> str:
         """A URL that opens this file for so long."""
         path = f"{PATH}/{key}"
