@@ -16,9 +16,18 @@ from tests.fuzz.service import Service
 
 CHECKED_FURTHER: Final = {
     "POST /api/generate/clip": "minDuration must not be more than maxDuration",
-    "POST /api/generate/voice": "a voice must be there, and speak the language",
-    "POST /api/generate/avatar": "a voice must be there",
+    "POST /api/generate/voice": "the voice must be there and speak the language",
+    "POST /api/generate/avatar": "the voice must be there",
     "POST /v1/agent/generate": "base64 must be that of an image, a video or a recording",
+    "GET /v1/avatars": "starting_after must be there",
+    "POST /v1/avatars": "the image is fetched, and must have a face",
+    "POST /v1/content/generate": "the avatar must be there",
+    "POST /v1/videos": "the avatar must be there",
+    "GET /v1/videos": "starting_after must be there",
+    "POST /api/voice-agent/agents": "the model must be there",
+    "GET /api/voice-agent/calls": "startingAfter must be there",
+    "GET /api/jobs": "startingAfter must be there",
+    "POST /api/upload": "the file must be what it says it is",
 }
 """Endpoints that may refuse what their schema allows, and why: JSON Schema cannot say it."""
 

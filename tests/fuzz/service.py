@@ -29,12 +29,12 @@ ACCEPTED: Final = ("2xx", "401", "402", "403", "404", "409", "429")
 schemathesis.openapi.format(
     "uri",
     st.builds(
-        "https://{}.example.com/{}".format,
+        "https://{}.invalid/{}".format,
         st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=20),
         st.text("abcXYZ019-._~/?&=%C3%A4", max_size=40).map(lambda path: path.replace("%", "%25")),
     ),
 )
-"""URLs that the fetcher's check admits; which ones it must not is tested where it is."""
+"""URLs that the fetcher's check admits and nobody has; which ones it must not admit is tested where it is."""
 
 
 @dataclass(frozen=True, slots=True)
