@@ -1,0 +1,134 @@
+"""How many requests of the REST platform one process answers: `python -m tests.bench.platform [--seconds N] [--url …]`.
+
+A server without models in a process of its own, its limits switched off; a lean client here, so many connections at
+once. Reads ask for one job, writes order speech that no worker makes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import uvloop
+
+from tests.fuzz.service import service
+
+VOICE: Final = {"text": "The office opens at nine and closes at half past five.", "language": "en"}
+
+
+@dataclass(slots=True)
+class Result:
+    """What a number of connections saw in some seconds."""
+
+    name: str
+    seconds: float
+    statuses: Counter[int] = field(default_factory=Counter)
+    milliseconds: list[float] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        times = sorted(self.milliseconds)
+        share = [times[min(len(times) - 1, int(len(times) * part))] for part in (0.5, 0.95, 0.99)]
+        statuses = " ".join(f"{status}×{count}" for status, count in sorted(self.statuses.items()))
+        return (
+            f"{self.name:28} {len(times) / self.seconds:7.0f} /s   p50 {share[0]:6.1f}  p95 {share[1]:6.1f}  "
+            f"p99 {share[2]:6.1f} ms   {statuses}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.platform", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--connections", type=int, default=16)
+    options = parser.parse_args()
+    near, far = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        server = context.Process(target=serve, args=(folder, far))
+        server.start()
+        url, key = near.recv()
+        try:
+            uvloop.run(measure(url, key, options.seconds, options.connections))
+        finally:
+            near.send("stop")
+            server.join(30)
+
+
+def serve(folder: str, pipe: Connection) -> None:
+    """The server's process."""
+    with service(Path(folder), jobs={"active_per_account": 100_000}, database={"threads": 4}) as made:
+        pipe.send((made.url, made.key))
+        pipe.recv()
+
+
+async def measure(url: str, key: str, seconds: float, connections: int) -> None:
+    """Reads, then writes."""
+    host, port = urlsplit(url).hostname or "", urlsplit(url).port or 80
+    order = json.dumps(VOICE).encode()
+    status, body = await _one(host, port, _request("POST", "/api/generate/voice", key, order))
+    job = json.loads(body)["data"]["jobId"] if status == 202 else "unknown"
+    reads = _request("GET", f"/api/jobs?id={job}", key)
+    if (await _one(host, port, reads))[0] == 404:
+        print("there is no GET /api/jobs yet: reading usage instead")
+        reads = _request("GET", "/api/usage", key)
+    for name, request in (
+        ("GET one job", reads),
+        ("GET usage", _request("GET", "/api/usage", key)),
+        ("refused: no engine (403)", _request("POST", "/api/generate/image", key, b'{"prompt": "a city"}')),
+        ("POST voice", _request("POST", "/api/generate/voice", key, order)),
+    ):
+        print(await _load(name, host, port, request, seconds, connections), flush=True)
+
+
+async def _load(name: str, host: str, port: int, request: bytes, seconds: float, connections: int) -> Result:
+    await asyncio.gather(*(_connection(host, port, request, 0.5, Result("warm", 0)) for _ in range(connections)))
+    result = Result(name, seconds)
+    await asyncio.gather(*(_connection(host, port, request, seconds, result) for _ in range(connections)))
+    return result
+
+
+async def _connection(host: str, port: int, request: bytes, seconds: float, result: Result) -> None:
+    reader, writer = await asyncio.open_connection(host, port)
+    end = time.perf_counter() + seconds
+    while (began := time.perf_counter()) < end:
+        writer.write(request)
+        status, _ = await _answer(reader)
+        result.milliseconds.append(1000 * (time.perf_counter() - began))
+        result.statuses[status] += 1
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _one(host: str, port: int, request: bytes) -> tuple[int, bytes]:
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(request)
+    answer = await _answer(reader)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return int(head.split(b" ", 2)[1]), await reader.readexactly(length)
+
+
+def _request(method: str, target: str, key: str, body: bytes = b"") -> bytes:
+    lines = [f"{method} {target} HTTP/1.1", "host: bench", f"authorization: Bearer {key}"]
+    if body:
+        lines += ["content-type: application/json", f"content-length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+if __name__ == "__main__":
+    main()
