@@ -8,12 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, Protocol
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from media.studio.framing import LARGEST, SMALLEST
 from server.families.desk import Desk
 from server.gate.call import ApiCall, ApiResult
-from server.gate.errors import Forbidden, Invalid, NotFound
+from server.gate.errors import Forbidden, NotFound
 from server.gate.families import Family
 from server.gate.models import AnswerModel, Language, QueryModel, RequestModel, Url, Whole
 from server.gate.registry import Endpoint
@@ -26,6 +26,16 @@ from server.renders.orders import TalkingOrder
 VERSIONS = range(1, 7)
 SIGNED_S: Final = 15 * 60
 """Seconds for which a signed path opens its file."""
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise ValueError("must be a UUID like 468ea7a0-66e1-4357-a760-236e54167f3e") from None
+
+
+ProjectId = Annotated[str, Field(max_length=45, json_schema_extra={"format": "uuid"}), AfterValidator(_uuid)]
 
 
 class TalkingVideoRequest(RequestModel):
@@ -42,7 +52,7 @@ class TalkingVideoRequest(RequestModel):
     language: Language = "en"
     version: Annotated[Whole, Field(ge=VERSIONS[0], le=VERSIONS[-1])] = 6
     job_type: Literal["ai_talking_video"] = "ai_talking_video"
-    project_id: Annotated[str, Field(max_length=36)] | None = None
+    project_id: ProjectId | None = None
     output_size: Annotated[Whole, Field(ge=SMALLEST, le=LARGEST)] = 400
     crop: bool = True
     dynamic_scale: Annotated[float, Field(ge=0, le=2)] = 1
@@ -157,7 +167,7 @@ class TalkingVideos:
         order = TalkingOrder(
             image_url=self._desk.check_url(request.image_url, "image_url"),
             audio_url=self._desk.check_url(request.audio_url, "audio_url"),
-            project_id=_project(request.project_id) or job_id,
+            project_id=request.project_id or job_id,
             language=request.language,
             output_size=request.output_size,
             crop=request.crop,
@@ -193,12 +203,3 @@ class TalkingVideos:
             raise NotFound("There is no file of this key")
         expires = self._now().replace(microsecond=0) + timedelta(seconds=SIGNED_S)
         return ApiResult(SignedPath(signed_url=self._files.sign(query.path, SIGNED_S), expires_at=moment_of(expires)))
-
-
-def _project(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        raise Invalid("must be a UUID like 468ea7a0-66e1-4357-a760-236e54167f3e", field="project_id") from None
