@@ -201,21 +201,28 @@ def best_frame(pictures: Iterable[Picture], landmarker: FaceLandmarker) -> Pictu
 
     The first one where no face is found in any. Raises `PortraitRefused` where there are none.
     """
+    return best_of((picture, frame_worth(picture, landmarker)) for picture in pictures)
+
+
+def best_of(judged: Iterable[tuple[Picture, float | None]]) -> Picture:
+    """`best_frame` of frames whose `frame_worth` is known. Raises `PortraitRefused`."""
     best: tuple[float, Picture] | None = None
     first: Picture | None = None
-    for picture in pictures:
+    for picture, worth in judged:
         first = picture if first is None else first
-        faces = landmarker.detect(picture)
-        if not faces:
-            continue
-        worth = _worth(picture, faces[0])
-        if best is None or worth > best[0]:
+        if worth is not None and (best is None or worth > best[0]):
             best = worth, picture
     if best is not None:
         return best[1]
     if first is None:
         raise PortraitRefused(Refusal.UNREADABLE, "The video has no frames that can be read.")
     return first
+
+
+def frame_worth(picture: Picture, landmarker: FaceLandmarker) -> float | None:
+    """How well a frame would do as a portrait, more is better; None where no face is found."""
+    faces = landmarker.detect(picture)
+    return _worth(picture, faces[0]) if faces else None
 
 
 def _worth(picture: Picture, face: Face) -> float:

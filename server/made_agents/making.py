@@ -134,7 +134,7 @@ class Maker:
 
     async def _nearest(self, file: Path, folder: Path) -> str | None:
         samples = await decode_audio(file, rate=SPEECH_RATE, max_seconds=LONGEST_SPEECH)
-        return await self._studio.run(lambda: self._compared(samples, folder / REFERENCE), within=FETCH_SECONDS)
+        return await self._studio.look(lambda: self._compared(samples, folder / REFERENCE), within=FETCH_SECONDS)
 
     def _compared(self, samples: Samples, reference: Path) -> str | None:
         if self._encoder is None:
