@@ -128,10 +128,12 @@ class Avatars:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, int]] = []
         self.discarded: list[str] = []
+        self.own: list[dict[str, str]] = []
 
     def routes(self) -> list[Route]:
         return [
             Route("/api/page/avatars", self.make, methods=["POST"]),
+            Route("/api/page/avatars", self.kept, methods=["GET"]),
             Route("/api/page/avatars/{avatar}", self.discard, methods=["DELETE"]),
             Route("/api/page/avatars/{avatar}/preview", self.preview, methods=["GET"]),
             Route("/api/page/avatars/{avatar}/poster", self.poster, methods=["GET"]),
@@ -148,6 +150,9 @@ class Avatars:
         warnings = ["The face is lit from one side"] if name == "half" else []
         data = {"id": "avatar_1", "agentId": "made", "name": name, "warnings": warnings}
         return JSONResponse({"data": {**data, "poster": f"{path}/poster", "preview": f"{path}/preview"}}, 201)
+
+    async def kept(self, _request: Request) -> Response:
+        return JSONResponse({"data": self.own})
 
     async def discard(self, request: Request) -> Response:
         self.discarded.append(request.path_params["avatar"])

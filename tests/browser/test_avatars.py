@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from server.browser.agents import AgentCard
 from tests.browser.chromium import opened, view
-from tests.browser.serving import PageServer, eventually, picture
+from tests.browser.serving import CARDS, PageServer, eventually, picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -65,6 +66,24 @@ async def test_an_avatar_can_be_discarded(browser: Browser, server: PageServer, 
         await expect(page.get_by_role("radio")).to_have_count(2)
         await expect(page.get_by_role("radio", name="Lucia")).to_be_checked()
         await expect(page.locator("#avatar-open")).to_be_focused()
+
+
+async def test_ones_own_avatars_can_be_deleted_later_by_pressing_twice(browser: Browser, server: PageServer) -> None:
+    server.agents.cards = [*CARDS, AgentCard("made", "Ada", "en", "Hello")]
+    server.avatars.own = [{"id": "avatar_7", "agentId": "made"}]
+    async with opened(browser, server.url, path="/?agent=made") as page:
+        await expect(page.get_by_role("radio", name="Ada")).to_be_checked()
+        delete = page.get_by_role("button", name="Delete")
+        await expect(delete).to_have_count(1)
+        await expect(delete).to_have_accessible_name("Delete Ada")
+        await delete.click()
+        await expect(delete).to_have_accessible_name("Delete for good?")
+        assert server.avatars.discarded == []
+        await delete.click()
+        await expect(page.get_by_role("radio", name="Ada")).to_have_count(0)
+        assert server.avatars.discarded == ["avatar_7"]
+        await expect(page.get_by_role("radio", name="Lucia")).to_be_focused()
+        await expect(page.get_by_role("radio", name="Lucia")).to_be_checked()
 
 
 async def test_what_is_missing_is_said_at_its_place(browser: Browser, server: PageServer, photo: Path) -> None:

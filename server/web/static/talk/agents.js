@@ -1,17 +1,23 @@
-/* Who can be talked to: a card each, one of them chosen. */
+/* Who can be talked to: a card each, one of them chosen. Those that the visitor has made can be deleted. */
 
-import { byId, make } from "../shared/dom.js";
+import { byId, icon, make } from "../shared/dom.js";
 import { ask } from "../shared/http.js";
 import { Problem } from "./errors.js";
+import { announce, notify } from "./notices.js";
 
 const AGENTS = "/api/sessions/agents";
 const PARAMETER = "agent";
+const SURE = 4000;
+
+/** The avatars that the visitor has made. */
+export const AVATARS = "/api/page/avatars";
 
 export class Agents extends EventTarget {
   constructor() {
     super();
     this._box = byId("agents");
     this._agents = [];
+    this._own = new Map(); // avatar ids by the agents that have them
     this.chosen = null;
     this._box.addEventListener("change", ({ target }) => this.choose(target.value));
     this._wait();
@@ -21,7 +27,9 @@ export class Agents extends EventTarget {
   async load() {
     this._wait();
     try {
+      const own = ask(AVATARS).catch(() => []); // a server that makes none is one all the same
       this._agents = await ask(AGENTS);
+      this._own = new Map((await own).map(({ id, agentId }) => [agentId, id]));
     } catch (error) {
       this._box.replaceChildren();
       if (error.status === 401) throw new Problem("NOT_OPEN", error.message);
@@ -35,8 +43,9 @@ export class Agents extends EventTarget {
     if (!this._agents.length) throw new Problem("NO_AGENTS");
   }
 
-  /** One more, at the end; it is chosen. */
-  add(agent) {
+  /** One more, at the end; it is chosen. `avatarId`: what it is deleted by. */
+  add(agent, avatarId) {
+    this._own.set(agent.id, avatarId);
     this._agents = [...this._agents.filter(({ id }) => id !== agent.id), agent];
     this._draw();
     this.choose(agent.id);
@@ -45,6 +54,7 @@ export class Agents extends EventTarget {
   /** One fewer. */
   remove(id) {
     this._agents = this._agents.filter((agent) => agent.id !== id);
+    this._own.delete(id);
     this._draw();
     if (this.chosen?.id === id) this.choose(this._agents[0]?.id);
     else this.choose(this.chosen?.id);
@@ -71,7 +81,49 @@ export class Agents extends EventTarget {
   }
 
   _draw() {
-    this._box.replaceChildren(...this._agents.map(card));
+    this._box.replaceChildren(...this._agents.map((agent) => this._row(agent)));
+  }
+
+  _row(agent) {
+    const row = make("div", { class: "agents__row" }, card(agent));
+    const avatar = this._own.get(agent.id);
+    if (avatar) row.append(this._deleting(agent, avatar));
+    return row;
+  }
+
+  /** A button that deletes when it is pressed twice. */
+  _deleting({ id, name }, avatar) {
+    const text = make("span", { class: "unseen" }, `Delete ${name}`);
+    const button = make("button", { class: "button button--bare agents__delete", type: "button", title: `Delete ${name}` }, icon("delete"), text);
+    let sure = false;
+    const askAgain = (again) => {
+      sure = again;
+      text.className = again ? "" : "unseen";
+      text.textContent = again ? "Delete for good?" : `Delete ${name}`;
+      button.classList.toggle("agents__delete--sure", again);
+    };
+    button.addEventListener("click", async () => {
+      if (!sure) {
+        askAgain(true);
+        announce(`Press again to delete ${name}`);
+        setTimeout(() => askAgain(false), SURE);
+        return;
+      }
+      button.disabled = true;
+      try {
+        await ask(`${AVATARS}/${encodeURIComponent(avatar)}`, { method: "DELETE" });
+      } catch (error) {
+        if (error.status !== 404) {
+          button.disabled = false;
+          notify(`${name} could not be deleted: ${error.message}`);
+          return;
+        }
+      }
+      this.remove(id);
+      announce(`${name} is deleted`);
+      this.focus();
+    });
+    return button;
   }
 }
 

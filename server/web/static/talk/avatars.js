@@ -2,9 +2,9 @@
 
 import { byId, closable, icon, make } from "../shared/dom.js";
 import { ApiError, ask, refusal, unreachable } from "../shared/http.js";
+import { AVATARS } from "./agents.js";
 import { Camera } from "./camera.js";
 
-const AVATARS = "/api/page/avatars";
 const TYPES = ["image/jpeg", "image/png", "image/webp"];
 const MOST_BYTES = 10 * 1024 * 1024;
 const LONGEST = 60000;
@@ -30,7 +30,7 @@ const OTHER_PROBLEMS = {
 };
 
 export class AvatarMaker {
-  /** `made(agent)` and `discarded(id)` keep the list of agents; `talk()` begins with the one that was made. */
+  /** `made(agent, avatarId)` and `discarded(id)` keep the list of agents; `talk()` begins with the one that was made. */
   constructor({ made, discarded, talk }) {
     this._onMade = made;
     this._onDiscarded = discarded;
@@ -277,7 +277,8 @@ export class AvatarMaker {
       });
     } else wrong("made", NO_PREVIEW);
     byId("avatar-talk").focus();
-    this._onMade({ id: avatar.agentId, name: avatar.name ?? name, language: "", greeting: "", poster: avatar.poster });
+    const agent = { id: avatar.agentId, name: avatar.name ?? name, language: "", greeting: "", poster: avatar.poster };
+    this._onMade(agent, avatar.id);
   }
 
   async _discard() {

@@ -83,7 +83,7 @@ listen({
   devices: () => void devices.open(),
 });
 new AvatarMaker({
-  made: (agent) => agents.add(agent),
+  made: (agent, avatarId) => agents.add(agent, avatarId),
   discarded: (id) => agents.remove(id),
   talk: () => start(),
 });
