@@ -22,7 +22,6 @@ from media.avatar.visemes import PhonemeTrack
 from media.models import model_dir
 from media.speech.synthesis import SynthesisVoice, VoiceRegistry
 from media.studio.framing import Framing, Portrait
-from media.studio.stills import render_preview
 from media.studio.talking import render_talking
 from media.studio.voice import READING, RenderedVoice, render_voice
 from media.worker import ModelWorker
@@ -119,16 +118,6 @@ async def test_in_the_file_the_lips_follow_the_sound(
         assert sync.closures >= 0.95
     else:
         assert sync.correlation >= 0.6
-
-
-async def test_a_preview_is_heard(
-    voice: SynthesisVoice, portrait: Portrait, recogniser: WhisperModel, tmp_path: Path
-) -> None:
-    film = await render_preview(portrait, voice, "Hello, nice to meet you. I am your new avatar.", tmp_path / "p.mp4")
-    assert 2.0 < film.seconds < 4.0
-    with av.open(str(tmp_path / "p.mp4")) as container:
-        sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
-    assert "nice to meet you" in heard(recogniser, sound, 48_000)
 
 
 def _rgb(frame: av.VideoFrame) -> Picture:

@@ -8,7 +8,7 @@ import numpy as np
 import pyloudnorm
 import pytest
 import soxr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.audio.frames import Samples
@@ -47,6 +47,7 @@ def test_loudness_block_by_block_is_that_of_the_whole(rate: int) -> None:
     assert metered(samples, rate).loudness == pytest.approx(whole, abs=0.05)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 9000), max_size=12))
 def test_how_a_recording_is_cut_into_blocks_does_not_matter(lengths: list[int]) -> None:
     samples, meter, start = speechlike(2.0, 16_000), LoudnessMeter(16_000), 0
@@ -117,6 +118,7 @@ def test_what_is_quiet_enough_passes_unchanged() -> None:
     assert np.array_equal(limited(quiet, 16_000, [3000, 50]), quiet)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 3000), max_size=8))
 def test_the_limiter_gives_the_same_whatever_the_blocks(lengths: list[int]) -> None:
     loud = speechlike(0.4, 16_000, level=0.6)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -22,12 +20,10 @@ from media.avatar.film import Encoding
 from media.avatar.soundtrack import HeardTrack, KnownTrack, Speech
 from media.speech.protocols import SpokenPhoneme
 from media.studio.control import Control
-from media.studio.errors import NothingToSpeak, OptionInvalid, RenderCancelled
+from media.studio.errors import OptionInvalid, RenderCancelled
 from media.studio.framing import Framing
-from media.studio.stills import render_preview, still
+from media.studio.stills import still
 from media.studio.talking import livelier, render_talking
-from media.worker import ModelWorker
-from tests.media.studio.buzz import buzzing
 from tests.media.studio.portraits import placed
 
 SPEECH = Path(__file__).parents[2] / "speech" / "open_hours.wav"
@@ -49,13 +45,6 @@ def sound_of(path: Path) -> tuple[npt.NDArray[np.float32], int]:
     with av.open(str(path)) as container:
         frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
         return np.concatenate(frames, axis=1)[0], container.streams.audio[0].rate
-
-
-@pytest.fixture
-def worker() -> Iterator[ModelWorker]:
-    worker = ModelWorker("voice")
-    yield worker
-    worker.close()
 
 
 @pytest.mark.parametrize(
@@ -174,31 +163,3 @@ def test_a_still_is_a_webp_of_the_size_asked_for() -> None:
         colours = np.array(picture.convert("RGB"))
     assert colours.std() > 20
     assert len(data) < 60_000
-
-
-async def test_a_preview_says_its_sentence(worker: ModelWorker, tmp_path: Path) -> None:
-    out = tmp_path / "preview.mp4"
-    film = await render_preview(placed(600, 600), buzzing(worker), "Hello, nice to meet you.", out, framing=SMALL)
-    assert 1.0 < film.seconds < 2.5
-    assert len(frames_of(out)) == film.frames
-    heard, _ = sound_of(out)
-    assert np.abs(heard).max() > 0.01
-
-
-async def test_a_preview_of_nothing_or_too_much_is_refused(worker: ModelWorker, tmp_path: Path) -> None:
-    with pytest.raises(NothingToSpeak):
-        await render_preview(placed(300, 300), buzzing(worker), "…", tmp_path / "p.mp4")
-    with pytest.raises(OptionInvalid, match="text"):
-        await render_preview(placed(300, 300), buzzing(worker), "a" * 300, tmp_path / "p.mp4")
-    assert not list(tmp_path.iterdir())
-
-
-async def test_a_cancelled_preview_ends_and_leaves_nothing(worker: ModelWorker, tmp_path: Path) -> None:
-    text = "This is a rather long sentence for a preview, so that there is time to change one's mind about it."
-    task = asyncio.create_task(render_preview(placed(600, 600), buzzing(worker), text, tmp_path / "p.mp4"))
-    while not list(tmp_path.iterdir()):
-        await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert not list(tmp_path.iterdir())

@@ -149,12 +149,12 @@ async def test_a_cancelled_task_leaves_nothing(worker: ModelWorker, tmp_path: Pa
 
 @pytest.mark.slow
 async def test_a_chapter_is_spoken_in_bounded_memory(worker: ModelWorker, tmp_path: Path) -> None:
-    chapter = ("The fox ran on and on, over hills and through valleys, until night fell. " * 140)[:MOST_CHARACTERS]
+    chapter = "The fox ran on and on, over hills and through valleys, until night fell. " * 60
     tracemalloc.start()
     try:
         made = await render_voice(chapter, buzzing(worker), tmp_path / "s.wav", rate=48_000)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert made.seconds > 500
-    assert peak < 25e6  # the samples alone are 140 MB
+    assert made.seconds > 200
+    assert peak < 20e6  # the samples alone are 60 MB
