@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import signal
 import sys
 import tempfile
 import threading
@@ -16,6 +17,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
@@ -54,7 +56,8 @@ class Replay:
         self.rate = next(iter(speech.values()))[0].rate
 
     async def synthesise(self, text: str, *, deadline: float, speed: float = 1.0) -> AsyncGenerator[SpeechChunk]:
-        for chunk in self._speech[text]:
+        silence = SpeechChunk(np.zeros(0, np.float32), self.rate, 0, (), (), final=True)
+        for chunk in self._speech.get(text, [silence]):
             yield chunk
 
 
@@ -143,6 +146,7 @@ async def main(port: int, speech: Speech, codec: str) -> None:
         options = BrowserOptions(public_url=f"http://127.0.0.1:{port}", max_sessions=16, video_codec=codec)
         endpoints = BrowserEndpoints(Factory(speech), options, account, faces=faces.open)
         app = Starlette(routes=[Route("/cpu", cpu), *endpoints.routes()])
+        signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again when it has stopped
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
         try:
             await server.serve()
