@@ -13,7 +13,7 @@ from server.engine import Engine
 from server.faces.faces import Faces
 from server.faces.options import FaceOptions
 from server.families.families import Families
-from server.fetching import UrlPolicy
+from server.fetching import Fetcher, UrlPolicy
 from server.gate.auth import Authenticator
 from server.gate.gate import Gate
 from server.jobs import durable
@@ -25,7 +25,8 @@ from server.platform.platform import platform_endpoints
 from server.renders.kinds import RENDERS
 from server.settings import Settings
 from server.signing import SigningKey
-from server.storage import Storage, file_routes
+from server.storage import OwnFiles, Storage, file_routes
+from server.storage.upload import upload_endpoint
 from server.web.routes import web_routes
 
 
@@ -41,11 +42,13 @@ class Assembly:
         key = SigningKey.load(settings.data_dir)
         faces = Faces(FaceOptions.of(settings), packs=self._pack_of) if settings.avatar.enabled else None
         self.engine = Engine(settings, database, metrics, faces=faces)
-        policy = policy or UrlPolicy()
-        self.people = People(settings, database, self.engine, key, policy)
+        self.files = Storage.of(settings, database)
+        own = OwnFiles(self.files)
+        policy = policy or UrlPolicy.of(settings.fetching, own.prefix)
+        self.fetcher = Fetcher(policy, own=own)
+        self.people = People(settings, database, self.engine, key, self.fetcher)
         authenticator = Authenticator(database)
         self.engines = Engines(settings.models)
-        self.files = Storage.of(settings, database)
         durable.prepare(settings.database_url)
         self.jobs = assemble(settings, database, RENDERS, self.files.sign)
         self.families = Families(
@@ -53,7 +56,7 @@ class Assembly:
             jobs=self.jobs.jobs,
             files=self.files,
             made=self.people,
-            policy=policy,
+            fetcher=self.fetcher,
             configured=self.engine.definitions,
         )
         self.families.register(self.engines)
@@ -64,6 +67,7 @@ class Assembly:
                 *platform_endpoints(settings, authenticator=authenticator, engines=self.engines, policy=policy),
                 *self.people.endpoints(),
                 *self.families.endpoints(),
+                upload_endpoint(self.files, max_bytes=settings.storage.upload_bytes, days=settings.storage.upload_days),
             ],
             authenticator=authenticator,
         )
@@ -103,7 +107,7 @@ class Assembly:
         """End the conversations, then everything else."""
         await self.browser.close()
         await self.people.close()
-        self.families.close()
+        self.fetcher.close()
         await self.engine.close()
         await self.gate.close()
 

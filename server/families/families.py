@@ -15,7 +15,7 @@ from server.families.generation import LocalEngines
 from server.families.talking_videos import TalkingVideos
 from server.families.videos import Videos
 from server.families.voice_agents import VoiceAgents
-from server.fetching import Fetched, Fetcher, UrlPolicy
+from server.fetching import Fetched, Fetcher
 from server.gate.registry import Endpoint
 from server.jobs.jobs import Jobs
 from server.made_agents.service import AgentService
@@ -36,7 +36,7 @@ class MadeThings(Protocol):
 class Families:
     """F1, F5, and of F2 the voice agents and the engines of voices and talking heads.
 
-    `policy`: which URLs users may give. `configured`: ids of the agents of the settings' folder. `close` once.
+    `fetcher`: gets what users' URLs name. `configured`: ids of the agents of the settings' folder.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Families:
         jobs: Jobs,
         files: Storage,
         made: MadeThings,
-        policy: UrlPolicy,
+        fetcher: Fetcher,
         configured: Callable[[], Collection[str]],
     ) -> None:
-        self._fetcher = Fetcher(policy)
+        self._fetcher = fetcher
         voices = functools.cache(lambda: voices_here(settings.tts.voice))
-        desk = Desk(jobs, files.sign, settings.prices.of, policy, voices)
+        desk = Desk(jobs, files.sign, settings.prices.of, fetcher.policy, voices)
         llm = settings.llm
         self._engines = LocalEngines(desk)
         self._parts = (
@@ -73,10 +73,6 @@ class Families:
     def register(self, engines: Engines) -> None:
         """Serve the models of voices and talking heads from now on."""
         self._engines.register(engines)
-
-    def close(self) -> None:
-        """Stop fetching."""
-        self._fetcher.close()
 
     async def _picture(self, url: str) -> Fetched:
         return await self._fetcher.fetch(

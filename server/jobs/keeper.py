@@ -51,7 +51,7 @@ def sign_off(session: Session, worker: str) -> None:
 
 def beats(session: Session) -> dict[str, int]:
     """Every worker's beats."""
-    return dict(session.execute(select(Worker.id, Worker.beats)).tuples())
+    return dict(iter(session.execute(select(Worker.id, Worker.beats))))
 
 
 class Pulse:

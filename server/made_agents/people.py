@@ -24,7 +24,7 @@ from server.avatars.studio import AvatarStudio
 from server.browser.access import PageAccess, Visitor
 from server.browser.agents import Posters
 from server.database import Database
-from server.fetching import Fetcher, UrlPolicy
+from server.fetching import Fetcher
 from server.gate.registry import Endpoint
 from server.made_agents.endpoints import AgentCreation
 from server.made_agents.files import AgentFiles
@@ -75,11 +75,10 @@ class People:
     `start` once the host has started, `close` before it is closed, both on the event loop.
     """
 
-    def __init__(self, settings: Settings, database: Database, host: Host, key: SigningKey, policy: UrlPolicy) -> None:
+    def __init__(self, settings: Settings, database: Database, host: Host, key: SigningKey, fetcher: Fetcher) -> None:
         self._settings = settings
         self._host = host
-        self._policy = policy
-        self._fetcher = Fetcher(policy)
+        self._fetcher = fetcher
         self._chat: OpenAiCompatibleChat | None = None
         self.studio = AvatarStudio()
         self.library = AvatarLibrary(database, settings.data_dir / "avatars")
@@ -123,7 +122,7 @@ class People:
 
     def endpoints(self) -> list[Endpoint]:
         """The agent creation service, to be registered."""
-        creation = AgentCreation(self.generations, self.agents, self.library, self.files, self._policy)
+        creation = AgentCreation(self.generations, self.agents, self.library, self.files, self._fetcher.policy)
         return creation.endpoints()
 
     def pack_of(self, agent_id: str) -> Path | None:
@@ -143,7 +142,6 @@ class People:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.generations.close()
         await self.library.close()
-        self._fetcher.close()
         if self._chat is not None:
             await self._chat.close()
         await asyncio.to_thread(self.studio.close)
