@@ -195,5 +195,7 @@ def _moving(pack: AvatarPack) -> npt.NDArray[np.float32]:
         low, high = around.min(0), around.max(0)
         size = (high - low) / 2
         where = (round(float((low + high)[0] / 2)), round(float((low + high)[1] / 2)))
-        cv2.ellipse(mask, where, (round(1.1 * float(size[0])), max(2, round(1.2 * float(size[1])))), 0, 0, 360, 1.0, -1)
+        cv2.ellipse(
+            mask, where, (round(1.35 * float(size[0])), max(2, round(1.35 * float(size[1])))), 0, 0, 360, 1.0, -1
+        )
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.15 * half)), np.float32)
