@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_READS = "visavis_reads"
 BUSY_S = 5.0
 """A writer waits this long for another one."""
 SETUP_LOCK = 0x56495341  # any fixed number: PostgreSQL's advisory lock for migrations and the first key
@@ -32,6 +33,7 @@ class Database:
 
     def __init__(self, url: str, *, threads: int = 4) -> None:
         self._engine = _engine(url, threads)
+        self._reader = self._engine.execution_options(**{_READS: True})
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
         self._closed = False
 
@@ -61,6 +63,18 @@ class Database:
     def run_here(self, work: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """`run` on the calling thread, for programs without an event loop."""
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            return work(session, *args, **kwargs)
+
+    async def read(self, work: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` for work that only reads: it sees one state of things, waits for no writer, and never commits."""
+        if self._closed:
+            raise DatabaseError("the database is closed")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: self.read_here(work, *args, **kwargs))
+
+    def read_here(self, work: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` on the calling thread."""
+        with Session(self._reader, expire_on_commit=False) as session:
             return work(session, *args, **kwargs)
 
     async def check(self, within: float = 2.0) -> str | None:
@@ -122,22 +136,23 @@ def _engine(address: str, threads: int) -> Engine:
         raise DatabaseError(f"cannot create {Path(url.database).parent}: {error.strerror}") from error
     engine = create_engine(url, connect_args={"timeout": BUSY_S}, **common)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we begin transactions ourselves, see _begin_immediate
+    connection.isolation_level = None  # we begin transactions ourselves, see _begin
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin_immediate(connection: Any) -> None:
+def _begin(connection: Connection) -> None:
     # A transaction that begins by reading and then writes is refused at once when another one wrote in between,
     # without waiting. Taking the write lock at the start makes it wait its turn instead. Ours are short.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get(_READS, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.credits import ledger  # the module: it imports the tables, and so this package, first
@@ -87,20 +87,30 @@ def create_key(session: Session, name: str, account_id: str | None = None) -> Is
 
 def authenticate(session: Session, secret: str) -> KeyInfo | None:
     """The key that this is, unless it is unknown or revoked. Its last use is noted."""
-    found = _recognise(session, secret)
+    found = _recognise(session, secret, note=True)
     return None if found is None else _info(found)
 
 
 def identify(session: Session, secret: str) -> Identity | None:
-    """`authenticate`, and the account that the key belongs to."""
-    found = _recognise(session, secret)
+    """Whom the key speaks for; nothing is noted, see `note_use`."""
+    found = _recognise(session, secret, note=False)
     if found is None:
         return None
     account = session.get_one(Account, found.account_id)
     return Identity(account.id, account.name, account.plan, _info(found))
 
 
-def _recognise(session: Session, secret: str) -> ApiKey | None:
+def is_noted(key: KeyInfo) -> bool:
+    """Whether the key's last use is so recent that it need not be noted again."""
+    return key.last_used is not None and datetime.now(UTC) - key.last_used < _LAST_USED_STEP
+
+
+def note_use(session: Session, key_id: str) -> None:
+    """Note that a key is used now."""
+    session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used=datetime.now(UTC)))
+
+
+def _recognise(session: Session, secret: str, *, note: bool) -> ApiKey | None:
     if not secret.isascii():  # no key of ours, and not every such text can be looked up
         return None
     digest = _hash(secret)
@@ -110,9 +120,8 @@ def _recognise(session: Session, secret: str) -> ApiKey | None:
             found = key
     if found is None or found.revoked is not None:
         return None
-    now = datetime.now(UTC)
-    if found.last_used is None or now - found.last_used >= _LAST_USED_STEP:
-        found.last_used = now
+    if note and not is_noted(_info(found)):
+        found.last_used = datetime.now(UTC)
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from starlette.datastructures import Headers
 
 from server.database import Database, Identity, identify
+from server.database.keys import is_noted, note_use
 from server.gate.errors import Unauthorised
 
 TTL_S: Final = 2.0
@@ -73,7 +74,9 @@ class Authenticator:
     async def _look_up(self, digest: bytes, key: str) -> Identity | None:
         generation = self._generation
         try:
-            found = await self._database.run(identify, key)
+            found = await self._database.read(identify, key)
+            if found is not None and not is_noted(found.key):
+                await self._database.run(note_use, found.key.id)
         finally:
             if self._asked.get(digest) is asyncio.current_task():
                 del self._asked[digest]

@@ -133,7 +133,7 @@ class AccountDesk:
     async def usage(self, call: ApiCall[None]) -> ApiResult:
         """Credits and use."""
         first, following = month_of(self._now())
-        found: Usage = await call.database.run(usage, call.account.id, since=first, until=following)
+        found: Usage = await call.database.read(usage, call.account.id, since=first, until=following)
         counts = {USED.get(item, item): count for item, count in sorted(found.counts.items())}
         return ApiResult(
             UsageAnswer(

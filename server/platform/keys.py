@@ -118,7 +118,7 @@ class KeyDesk:
 
     async def show(self, call: ApiCall[None]) -> ApiResult:
         """The account's keys, revoked ones too."""
-        keys = await call.database.run(list_keys, call.account.id)
+        keys = await call.database.read(list_keys, call.account.id)
         return ApiResult(KeyList(data=[_key(key) for key in keys]))
 
     async def create(self, call: ApiCall[KeyRequest]) -> ApiResult:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import psutil
 import uvloop
 
 from tests.fuzz.service import service
@@ -28,10 +29,11 @@ VOICE: Final = {"text": "The office opens at nine and closes at half past five."
 
 @dataclass(slots=True)
 class Result:
-    """What a number of connections saw in some seconds."""
+    """What a number of connections saw in some seconds; `processor`: seconds that the server computed for it."""
 
     name: str
     seconds: float
+    processor: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
 
@@ -41,7 +43,7 @@ class Result:
         statuses = " ".join(f"{status}×{count}" for status, count in sorted(self.statuses.items()))
         return (
             f"{self.name:28} {len(times) / self.seconds:7.0f} /s   p50 {share[0]:6.1f}  p95 {share[1]:6.1f}  "
-            f"p99 {share[2]:6.1f} ms   {statuses}"
+            f"p99 {share[2]:6.1f} ms   {1000 * self.processor / len(times):5.2f} ms of processor each   {statuses}"
         )
 
 
@@ -57,7 +59,7 @@ def main() -> None:
         server.start()
         url, key = near.recv()
         try:
-            uvloop.run(measure(url, key, options.seconds, options.connections))
+            uvloop.run(measure(url, key, options.seconds, options.connections, psutil.Process(server.pid)))
         finally:
             near.send("stop")
             server.join(30)
@@ -70,7 +72,7 @@ def serve(folder: str, pipe: Connection) -> None:
         pipe.recv()
 
 
-async def measure(url: str, key: str, seconds: float, connections: int) -> None:
+async def measure(url: str, key: str, seconds: float, connections: int, server: psutil.Process) -> None:
     """Reads, then writes."""
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 80
     order = json.dumps(VOICE).encode()
@@ -86,11 +88,14 @@ async def measure(url: str, key: str, seconds: float, connections: int) -> None:
         ("refused: no engine (403)", _request("POST", "/api/generate/image", key, b'{"prompt": "a city"}')),
         ("POST voice", _request("POST", "/api/generate/voice", key, order)),
     ):
-        print(await _load(name, host, port, request, seconds, connections), flush=True)
+        before = server.cpu_times()
+        result = await _load(name, host, port, request, seconds, connections)
+        after = server.cpu_times()
+        result.processor = after.user + after.system - before.user - before.system
+        print(result, flush=True)
 
 
 async def _load(name: str, host: str, port: int, request: bytes, seconds: float, connections: int) -> Result:
-    await asyncio.gather(*(_connection(host, port, request, 0.5, Result("warm", 0)) for _ in range(connections)))
     result = Result(name, seconds)
     await asyncio.gather(*(_connection(host, port, request, seconds, result) for _ in range(connections)))
     return result

@@ -138,6 +138,31 @@ async def test_many_writers_at_once_all_get_their_turn(database: Database) -> No
     assert len(await database.run(lambda session: session.scalars(select(Turn.id)).all())) == 40
 
 
+async def test_who_only_reads_waits_for_no_writer_and_sees_one_state(database: Database) -> None:
+    await database.run(record_call, CALL)
+    release = threading.Event()
+
+    def write(session: Session) -> None:
+        finish_call(session, "CA1", "caller left", BEGAN)
+        session.flush()
+        release.wait(10)
+
+    def read(session: Session) -> str | None:
+        return session.scalars(select(Call)).one().end_reason
+
+    writing = asyncio.ensure_future(database.run(write))
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(database.read(read), 4) is None
+    release.set()
+    await writing
+    assert await database.read(read) == "caller left"
+
+
+async def test_what_a_reader_writes_is_not_kept(database: Database) -> None:
+    await database.read(lambda session: session.add(Account(id="a", name="a", created=BEGAN)))
+    assert await database.read(lambda session: session.get(Account, "a")) is None
+
+
 def test_sqlite_is_set_up_for_readers_beside_a_writer(database: Database) -> None:
     with database.engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"

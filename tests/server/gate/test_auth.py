@@ -87,7 +87,7 @@ async def test_a_key_is_asked_for_once_in_a_while(database: Database) -> None:
 async def test_what_is_revoked_here_counts_at_once_also_for_a_look_up_under_way(database: Database) -> None:
     _, key = owner(database)
     read, go_on = asyncio.Event(), asyncio.Event()
-    run = database.run
+    run = database.read
 
     async def slow(*arguments: object, **named: object) -> object:
         found: object = await run(*arguments, **named)  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ async def test_what_is_revoked_here_counts_at_once_also_for_a_look_up_under_way(
         await go_on.wait()
         return found
 
-    database.run = slow  # type: ignore[method-assign,assignment]
+    database.read = slow  # type: ignore[method-assign,assignment]
     authenticator = Authenticator(database)
     looking = asyncio.ensure_future(authenticator.identify(key))
     await read.wait()
@@ -110,14 +110,14 @@ async def test_many_requests_at_once_ask_the_database_once(database: Database) -
     _, key = owner(database)
     authenticator = Authenticator(database)
     asked = 0
-    run = database.run
+    run = database.read
 
     async def counting(*arguments: object, **named: object) -> object:
         nonlocal asked
         asked += 1
         return await run(*arguments, **named)  # type: ignore[arg-type]
 
-    database.run = counting  # type: ignore[method-assign,assignment]
+    database.read = counting  # type: ignore[method-assign,assignment]
     found = await asyncio.gather(*(authenticator.identify(key) for _ in range(50)))
     assert asked == 1
     assert {item.id for item in found if item} == {found[0].id if found[0] else None}
