@@ -1,4 +1,4 @@
-"""`python -m server serve|keys|accounts|call`.
+"""`python -m server serve|worker|keys|accounts|call`.
 
 Exit codes: 0 all went well, 1 it failed, 2 the settings or the command line are wrong, 130 interrupted.
 """
@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from server.commands import accounts, call, keys, serve
+from server.commands import accounts, call, keys, serve, worker
 from server.commands.common import CommandError, complain
 
-COMMANDS = (serve, call, keys, accounts)
+COMMANDS = (serve, worker, call, keys, accounts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from server.gate.auth import Authenticator
 from server.gate.gate import Gate
 from server.jobs import durable
 from server.jobs.compose import assemble
+from server.jobs.desk import JobDesk
 from server.made_agents.people import BODIES, People
 from server.metrics import Metrics
 from server.platform.engines import Engines
@@ -28,6 +29,7 @@ from server.signing import SigningKey
 from server.storage import OwnFiles, Storage, file_routes
 from server.storage.upload import upload_endpoint
 from server.web.routes import web_routes
+from server.webhooks.desk import WebhookDesk
 
 
 class Assembly:
@@ -67,6 +69,8 @@ class Assembly:
                 *platform_endpoints(settings, authenticator=authenticator, engines=self.engines, policy=policy),
                 *self.people.endpoints(),
                 *self.families.endpoints(),
+                *JobDesk(self.jobs.jobs, self.files.sign).endpoints(),
+                *WebhookDesk(self.jobs.deliveries, policy).endpoints(),
                 upload_endpoint(self.files, max_bytes=settings.storage.upload_bytes, days=settings.storage.upload_days),
             ],
             authenticator=authenticator,

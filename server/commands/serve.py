@@ -9,7 +9,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -133,9 +134,29 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
             raise CommandError(text) from None
         raise
     stopping.on_stop = server.stop
-    await server.serve([listener])
+    async with _working(settings, parts):
+        await server.serve([listener])
     log.info("stopped")
     return 0
+
+
+@asynccontextmanager
+async def _working(settings: Settings, parts: Assembly) -> AsyncIterator[None]:
+    """Have the workers at work, and let them know how live conversations are doing."""
+    from server.jobs.load import LoadFile, report_load  # noqa: PLC0415 - as above
+    from server.jobs.supervisor import Supervisor  # noqa: PLC0415 - as above
+
+    load = LoadFile(settings.data_dir / "load")
+    reporting = asyncio.get_running_loop().create_task(report_load(load, lambda: parts.engine.active_sessions))
+    # The port that is really bound: workers sign URLs too.
+    workers = Supervisor(settings.jobs.workers, {"VISAVIS_PORT": str(settings.server.port)})
+    workers.start()
+    try:
+        yield
+    finally:
+        reporting.cancel()
+        await asyncio.gather(reporting, return_exceptions=True)
+        await workers.close(settings.server.shutdown_s / 4)
 
 
 def _assemble(settings: Settings, database: Database, on_started: Callable[[], object]) -> tuple[Assembly, WebServer]:

@@ -218,7 +218,7 @@ def finished_since(session: Session, since: datetime, until: datetime) -> Mappin
     """How many deliveries ended in [since, until), by how."""
     row = WebhookDelivery
     query = select(row.status, func.count()).where(row.finished >= since, row.finished < until).group_by(row.status)
-    return dict(session.execute(query).tuples())
+    return dict(iter(session.execute(query)))
 
 
 def _locked(session: Session, delivery_id: str) -> WebhookDelivery | None:
