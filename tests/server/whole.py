@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,11 @@ class Whole:
 @contextmanager
 def whole(data: Path, *, policy: UrlPolicy | None = None, **changed: Any) -> Iterator[Whole]:
     """Serve from this data folder until the block ends; `changed` are sections of the settings."""
-    listener = bind("127.0.0.1", 0)
+    with bind("127.0.0.1", 0) as listener:
+        yield from _serving(listener, data, policy, changed)
+
+
+def _serving(listener: socket.socket, data: Path, policy: UrlPolicy | None, changed: dict[str, Any]) -> Iterator[Whole]:
     port = listener.getsockname()[1]
     settings = Settings.model_validate({"data_dir": data, **changed}).with_port(port)
     database = Database(settings.database_url, threads=2)
@@ -84,4 +89,3 @@ def whole(data: Path, *, policy: UrlPolicy | None = None, **changed: Any) -> Ite
         server.stop()
         thread.join(20)
         database.close()
-        listener.close()
