@@ -19,6 +19,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from tests.peers.missing import missing
+
 _PROGRAMS = Path("/usr/lib/postgresql")
 _SETTINGS = {
     "fsync": "off",  # what the tests write need not survive a power cut
@@ -52,7 +54,7 @@ def postgres() -> Iterator[Postgres]:
     """A server in a folder of its own, on loopback; stopped, and its folder removed, after the last test."""
     programs = _programs()
     if programs is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+        missing("PostgreSQL is not installed: apt-get install postgresql")
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     user = _user(folder)
     data = folder / "data"

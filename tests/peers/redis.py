@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.peers.missing import missing
+
 
 class RedisServer:
     """redis-server on a loopback port, keeping nothing on disk; can be stopped and started again."""
@@ -68,7 +70,7 @@ class RedisServer:
 def _redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("Redis is not installed: apt-get install redis-server")
+        missing("Redis is not installed: apt-get install redis-server")
     server = RedisServer(program, tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()
