@@ -1,7 +1,8 @@
 """What the helper process may still do once hostile bytes are before it: compute, and write its result.
 
-Resource limits hold on every Unix. On Linux a system call filter (seccomp, a list of what is allowed) forbids the rest
-besides: opening files, sockets, starting processes, signals to others.
+Resource limits hold on every Unix; the limit of processes is not among them, since it counts threads too, and those of
+the user's other programs. On Linux a system call filter (seccomp, a list of what is allowed) forbids the rest besides:
+opening files, sockets, starting processes, signals to others.
 """
 
 from __future__ import annotations
@@ -46,9 +47,8 @@ def limit_resources(*, memory: int, cpu_s: int, file_bytes: int) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: 16,
     }
-    if sys.platform == "linux":  # elsewhere the first is not enforced, and the second counts the user's other processes
+    if sys.platform == "linux":  # elsewhere it is not enforced
         limits[resource.RLIMIT_AS] = _address_space() + memory
-        limits[resource.RLIMIT_NPROC] = 0
     for kind, most in limits.items():
         _, hard = resource.getrlimit(kind)
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -100,5 +100,5 @@ def _program(architecture: int, column: int) -> bytes:
 
 
 def _address_space() -> int:
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    pages = int(Path("/proc/self/statm").read_bytes().split()[0])
     return pages * os.sysconf("SC_PAGE_SIZE")

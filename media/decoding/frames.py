@@ -97,6 +97,6 @@ class _Reel:
 def _upright(frame: av.VideoFrame, max_side: int) -> Picture:
     scale = min(1.0, max_side / max(frame.width, frame.height))
     width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-    picture = frame.to_ndarray(format="rgb24", width=width, height=height)
+    picture = frame.reformat(width, height, "rgb24", threads=1).to_ndarray()
     turns = round((frame.rotation or 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(picture, turns)).astype(np.uint8, copy=False)

@@ -321,6 +321,31 @@ def test_what_the_filter_forbids_fails_and_the_limits_hold() -> None:
     assert done.returncode == 0, done
 
 
+def test_everything_is_decoded_under_the_filter_by_an_ordinary_user() -> None:
+    code = (
+        "import io, os\n"
+        "from media.decoding import helper, confinement as c\n"
+        "from media.decoding.frames import read_frames\n"
+        "from media.decoding.pictures import PICTURE_FORMATS, read_picture\n"
+        "from media.decoding.sound import read_sound\n"
+        "from tests.media.decoding import files\n"
+        "films = [files.video(form=form, width=320, height=240) for form in ('mp4', 'webm')]\n"
+        "pictures = [files.encoded(files.half_red().resize((900, 900)), form) for form in PICTURE_FORMATS]\n"
+        "sounds = [files.sound(form, seconds=0.5) for form in files.SOUND_CODERS]\n"
+        "helper._warm_up()\n"
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"  # what root may is no measure
+        "c.limit_resources(memory=1 << 30, cpu_s=60, file_bytes=1 << 20)\n"
+        "c.forbid_system_calls()\n"
+        "for film in films: assert list(read_frames(io.BytesIO(film), count=2, at=None, max_side=64, pixels=10**6))\n"
+        "for picture in pictures: assert read_picture(io.BytesIO(picture), pixels=10**6).shape == (900, 900, 3)\n"
+        "for sound in sounds: assert list(read_sound(io.BytesIO(sound), rate=16_000, max_seconds=2))\n"
+        "os._exit(0)\n"
+    )
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done
+
+
 _DEAF = "import socket, sys, time; s = socket.socket(fileno=int(sys.argv[1])); s.sendall(b'ready\\n'); time.sleep(600)"
 _LIAR = (
     "import os, socket, sys; s = socket.socket(fileno=int(sys.argv[1])); s.sendall(b'ready\\n'); "
