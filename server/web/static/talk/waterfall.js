@@ -8,7 +8,7 @@ const EARLIEST = -600;
 /** Stages in the order in which they end. `from`: the mark at which it began, 0 the end of the caller's speech. */
 export const STAGES = Object.freeze([
   { name: "Words understood", from: null, to: "transcript" },
-  { name: "Sure you had finished", from: null, to: "confirmed" },
+  { name: "End of turn", from: null, to: "confirmed" },
   { name: "Answer found", from: "answer_begun", to: "first_clause" },
   { name: "Voice made", from: "first_clause", to: "first_audio" },
   { name: "First sound", from: null, to: "first_sound", total: true },
