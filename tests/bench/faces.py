@@ -47,7 +47,6 @@ BUFFER: Final = 0.08
 """Seconds that a listener buffers: what comes later than that after its time is missing when it should be heard."""
 VOICED: Final = 0.02
 INTERRUPTIONS: Final = 8
-ALL_MODELS: Final = 180.0
 
 
 async def synthesised() -> Speech:
@@ -100,12 +99,13 @@ async def one_session(url: str, agent: str, chunks: Sequence[SpeechChunk], pictu
     rate = sum(at > began for at in caller.pictured_at if at < began + took) / took
     first = caller.pictured_at[0] - caller.heard[0].at
     sync = await asyncio.to_thread(sync_of, caller, said, FaceLandmarker(model_dir(MODEL)))
-    closed = 100 * sync.closures
     print(
-        f"{codec}: {said.seconds:.0f} s of speech, {rate:.1f} frames a second, first picture {1000 * first:+.0f} ms after the first sound"
+        f"{codec}: {said.seconds:.0f} s of speech, {rate:.1f} frames a second, "
+        f"first picture {1000 * first:+.0f} ms after the first sound"
     )
     print(
-        f"  lag {1000 * sync.lag:+.0f} ms, correlation {sync.correlation:.3f}, p b m closed {closed:.0f} %, open vowels {np.median(sync.openings):.3f}"
+        f"  lag {1000 * sync.lag:+.0f} ms, correlation {sync.correlation:.3f}, "
+        f"p b m closed {100 * sync.closures:.0f} %, open vowels {np.median(sync.openings):.3f}"
     )
     print(
         f"  processor while speaking: {shares['process']:.1f} % of a core (event loop {shares['loop']:.1f}, "
@@ -140,9 +140,12 @@ async def four_sessions(url: str, seconds: float = 15.0) -> None:
     results = await asyncio.gather(*(one(agent) for agent in ("demo", "silent", "demo", "silent")))
     after = await spent(url)
     rates = ", ".join(f"{rate:.1f}" for rate, _, _ in results)
-    print(f"four sessions, two speaking: {rates} frames a second; sound missing or more than {1000 * BUFFER:.0f} ms late: "
-          f"{sum(missing + late for _, missing, late in results)} of {4 * int(seconds * 50)} packets; "
-          f"the server took {100 * (after['process'] - before['process']) / (seconds + 1):.0f} % of a core")  # fmt: skip
+    lost = sum(missing + late for _, missing, late in results)
+    busy = 100 * (after["process"] - before["process"]) / (seconds + 1)
+    print(
+        f"four sessions, two speaking: {rates} frames a second; {lost} of {4 * int(seconds * 50)} packets of sound "
+        f"missing or more than {1000 * BUFFER:.0f} ms late; the server took {busy:.0f} % of a core"
+    )
 
 
 def gaps(caller: WebRtcCaller, since: float) -> tuple[int, int]:
@@ -168,9 +171,8 @@ async def interruptions(url: str) -> None:
             shut = mouth_shut(caller, asked, landmarker, until=asked + 0.8)
             mouths.append(float("inf") if shut is None else shut - asked)
             sounds.append(max(0.0, (caller.last_audible() or asked) - asked))
-    print(f"interrupted {INTERRUPTIONS} times: mouth shut at the caller after p50 {milliseconds(quantile(mouths, 0.5))}, "
-          f"most {milliseconds(max(mouths))} ms; silent after p50 {milliseconds(quantile(sounds, 0.5))}, "
-          f"most {milliseconds(max(sounds))} ms")  # fmt: skip
+    mouth, sound = (f"p50 {milliseconds(quantile(v, 0.5))}, most {milliseconds(max(v))} ms" for v in (mouths, sounds))
+    print(f"interrupted {INTERRUPTIONS} times: mouth shut at the caller after {mouth}; silent after {sound}")
 
 
 def clip(name: str) -> tuple[Samples, float]:
@@ -188,9 +190,12 @@ async def quiet(caller: WebRtcCaller, seconds: float) -> None:
         await caller.news()
 
 
-async def answers(url: str, turns: int, *, video: bool) -> list[float]:
-    """Seconds from the end of the caller's voice to the agent's first sound, as the caller receives it."""
-    times = []
+async def answers(url: str, turns: int, *, video: bool) -> tuple[list[float], list[float]]:
+    """Seconds from the end of the caller's voice until the agent's first sound has come, and until it is decoded.
+
+    Between the two lies what a receiver buffers: 80 ms with aiortc, mostly less with browsers.
+    """
+    came, decoded = [], []
     async with calling(url, "demo", key=KEY, video=video) as caller:
         caller.keeps_pictures = False
         await caller.until_audible()
@@ -202,25 +207,29 @@ async def answers(url: str, turns: int, *, video: bool) -> list[float]:
             while len(caller.microphone.sent_at) <= packet:
                 await caller.news()
             ended = caller.microphone.sent_at[packet]
-            times.append(await caller.until_audible(ended) - ended)
+            at = await caller.until_audible(ended)
+            first = next(heard for heard in caller.heard if heard.at == at)
+            decoded.append(at - ended)
+            came.append(caller.wires["audio"].arrived_at(first.pts) - ended)
             await quiet(caller, 1.5)
         rate = len(caller.pictured_at) / (caller.heard[-1].at - caller.heard[0].at)
-    print(f"  {'with' if video else 'without'} the face: " + ", ".join(milliseconds(value) for value in times)
-          + f" ms; {rate:.1f} frames a second")  # fmt: skip
-    return times
+    each = ", ".join(milliseconds(value) for value in came)
+    print(f"  {'with' if video else 'without'} the face: {each} ms; {rate:.1f} frames a second")
+    return came, decoded
 
 
 async def whole_server(folder: Path, turns: int) -> None:
     """How long a caller waits for an answer while it looks at the face."""
     os.environ["VISAVIS_BOOTSTRAP_KEY"] = KEY
-    async with processes.language_model(folder) as llm, processes.server(folder, llm) as (url, _):
-        print("voice to voice in the browser path, all models:")
-        without = await answers(url, turns, video=False)
-        seen = await answers(url, turns, video=True)
-    p50, p95 = quantile(seen, 0.5), quantile(seen, 0.95)
     print(
-        f"  with the face p50 {milliseconds(p50)}, p95 {milliseconds(p95)} ms; without p50 {milliseconds(quantile(without, 0.5))} ms"
+        f"voice to voice in the browser path, all models (load {os.getloadavg()[0]:.1f}), to the first sound's packet:"
     )
+    async with processes.language_model(folder) as llm, processes.server(folder, llm) as (url, _):
+        for video in (False, True):
+            came, decoded = await answers(url, turns, video=video)
+            p50, p95 = (milliseconds(quantile(came, share)) for share in (0.5, 0.95))
+            buffered = milliseconds(quantile(decoded, 0.5))
+            print(f"    p50 {p50}, p95 {p95} ms; after aiortc's buffer of 80 ms p50 {buffered} ms")
 
 
 async def main(parts: Sequence[str], pictures: Path | None, turns: int) -> None:

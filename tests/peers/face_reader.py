@@ -61,8 +61,8 @@ def rgb(frame: av.VideoFrame) -> Picture:
 
 def sync_of(caller: WebRtcCaller, spoken: Spoken, landmarker: FaceLandmarker, *, frame: float = 0.04) -> Sync:
     """How the mouth on the decoded pictures follows the decoded speech; a picture stands for the middle of its time."""
-    begins = caller.clocks["audio"].sent_at(speech_at(caller.heard, spoken))
-    times = np.array([caller.clocks["video"].sent_at(pts) for _, pts, _ in caller.pictures]) + frame / 2 - begins
+    begins = caller.wires["audio"].sent_at(speech_at(caller.heard, spoken))
+    times = np.array([caller.wires["video"].sent_at(pts) for _, pts, _ in caller.pictures]) + frame / 2 - begins
     inside = (times > 0) & (times < spoken.seconds)
     shown = [rgb(frame) for (_, _, frame), is_in in zip(caller.pictures, inside, strict=True) if is_in]
     track = PhonemeTrack()

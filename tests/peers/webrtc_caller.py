@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from aiortc.rtp import RtcpSrPacket
+from aiortc.rtp import RtcpSrPacket, RtpPacket
 
 RATE: Final = 48_000
 FRAME: Final = 960
@@ -89,28 +89,45 @@ class Microphone(MediaStreamTrack):
         return packet
 
 
-class SenderClock:
-    """When the sender says that a time stamp of one track was: from its RTCP reports (RFC 3550, 6.4.1)."""
+class Wire:
+    """What came for one track before it was buffered and decoded: packets, and the sender's own times.
+
+    These are in its RTCP reports (RFC 3550, 6.4.1).
+    """
 
     def __init__(self, receiver: RTCRtpReceiver, rate: int) -> None:
         self._receiver = receiver
         self._rate = rate
         self._reports: list[tuple[float, int]] = []
-        handle = receiver._handle_rtcp_packet
+        self._arrivals: dict[int, float] = {}
+        handle_report, handle_packet = receiver._handle_rtcp_packet, receiver._handle_rtp_packet
 
-        async def note(packet: Any) -> None:
+        async def note_report(packet: Any) -> None:
             if isinstance(packet, RtcpSrPacket) and packet.sender_info.ntp_timestamp:
                 info = packet.sender_info
                 self._reports.append((info.ntp_timestamp / (1 << 32), info.rtp_timestamp))
-            await handle(packet)
+            await handle_report(packet)
 
-        receiver._handle_rtcp_packet = note  # type: ignore[method-assign]
+        async def note_packet(packet: RtpPacket, *, arrival_time_ms: int) -> None:
+            self._arrivals.setdefault(packet.timestamp, time.monotonic())
+            await handle_packet(packet, arrival_time_ms=arrival_time_ms)
+
+        receiver._handle_rtcp_packet = note_report  # type: ignore[method-assign]
+        receiver._handle_rtp_packet = note_packet  # type: ignore[method-assign, assignment]
 
     def sent_at(self, pts: float) -> float:
         """The sender's time, in seconds, of what carries this time stamp (seconds from the track's first packet)."""
-        origin = self._receiver._RTCRtpReceiver__timestamp_mapper._origin  # type: ignore[attr-defined]
-        skews = [ntp - ((rtp - origin) % (1 << 32)) / self._rate for ntp, rtp in self._reports]
+        skews = [ntp - ((rtp - self._origin) % (1 << 32)) / self._rate for ntp, rtp in self._reports]
         return pts + float(np.median(skews))
+
+    def arrived_at(self, pts: int) -> float:
+        """When the packet with this time stamp came (counted from the first one)."""
+        return self._arrivals[(self._origin + pts) % (1 << 32)]
+
+    @property
+    def _origin(self) -> int:
+        origin: int = self._receiver._RTCRtpReceiver__timestamp_mapper._origin  # type: ignore[attr-defined]
+        return origin
 
 
 class WebRtcCaller:
@@ -124,7 +141,7 @@ class WebRtcCaller:
         self.pictured_at: list[float] = []
         self.keeps_pictures = True
         self.events: list[dict[str, Any]] = []
-        self.clocks: dict[str, SenderClock] = {}
+        self.wires: dict[str, Wire] = {}
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.channel = self.connection.createDataChannel("events")
         self.relay: Relay | None = None
@@ -220,7 +237,7 @@ class WebRtcCaller:
 
     def _track(self, track: MediaStreamTrack) -> None:
         receiver = next(r for r in self.connection.getReceivers() if r.track is track)
-        self.clocks[track.kind] = SenderClock(receiver, RATE if track.kind == "audio" else 90_000)
+        self.wires[track.kind] = Wire(receiver, RATE if track.kind == "audio" else 90_000)
         work = self._listen(track) if track.kind == "audio" else self._look(track)
         self._tasks.append(asyncio.get_running_loop().create_task(work))
 
