@@ -100,9 +100,9 @@ class AvatarLibrary:
         """What somebody has made, the newest first, at most 100."""
         return await self._database.run(avatars_of, owner)
 
-    async def visitors(self, visitor: str | None = None) -> int:
-        """How many avatars visitors of the page have, or this one has."""
-        return await self._database.run(visitors_avatars, visitor)
+    async def visitors(self) -> int:
+        """How many avatars visitors of the page have."""
+        return await self._database.run(visitors_avatars)
 
     # Changes
 

@@ -92,10 +92,9 @@ def avatars_page(
     return [_record(row) for row in rows[:limit]], len(rows) > limit
 
 
-def visitors_avatars(session: Session, visitor: str | None = None) -> int:
-    """How many avatars visitors of the page have, or this one has."""
-    whose = Avatar.visitor.is_not(None) if visitor is None else Avatar.visitor == visitor
-    return session.scalar(select(func.count()).select_from(Avatar).where(whose)) or 0
+def visitors_avatars(session: Session) -> int:
+    """How many avatars visitors of the page have."""
+    return session.scalar(select(func.count()).select_from(Avatar).where(Avatar.visitor.is_not(None))) or 0
 
 
 def note_preview(session: Session, avatar_id: str, key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -96,11 +96,7 @@ def renamed(definition: AgentDefinition, name: str) -> AgentDefinition:
 
     Where the old name is the end of a longer one ("Trattoria Lucia"), it is left.
     """
-    # With the word before it, where that has a capital and nothing but a space between.
-    found = re.compile(rf"(\b[A-Z]\w* )?\b{re.escape(definition.name)}\b")
-
-    def put(text: str) -> str:
-        return found.sub(lambda match: match[0] if match[1] else name, text)
+    put = _renaming(definition.name, name)
 
     def walk(value: Any) -> Any:
         if isinstance(value, str):
@@ -119,6 +115,25 @@ def renamed(definition: AgentDefinition, name: str) -> AgentDefinition:
 
     spoken = ("greeting", "system_prompt", "short_prompt", "phrases", "knowledge")
     return definition.model_copy(update={"name": name, **{field: walk(getattr(definition, field)) for field in spoken}})
+
+
+def first_words(record: AgentRecord, configured: Mapping[str, AgentDefinition]) -> tuple[str, str]:
+    """Language and greeting of an agent, without making all of its definition."""
+    base = configured.get(record.based_on or "")
+    language, greeting = ("auto", "") if base is None else (base.language, base.greeting)
+    if base is not None:
+        greeting = _renaming(base.name, record.name)(greeting)
+    elif record.based_on is None:
+        language = "en"
+    given = record.definition
+    return str(given.get("language", language)), str(given.get("greeting", greeting))
+
+
+def _renaming(old: str, new: str) -> Callable[[str], str]:
+    """Puts a new name into a text; see `renamed`."""
+    # With the word before it, where that has a capital and nothing but a space between.
+    found = re.compile(rf"(\b[A-Z]\w* )?\b{re.escape(old)}\b")
+    return lambda text: found.sub(lambda match: match[0] if match[1] else new, text)
 
 
 def shortened(prompt: str) -> str:

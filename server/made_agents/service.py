@@ -15,7 +15,7 @@ from agents.definition import AgentDefinition, AgentError
 from server.avatars.library import AvatarLibrary
 from server.browser.agents import AgentCard
 from server.database import Database
-from server.made_agents.definition import checked, definition_of
+from server.made_agents.definition import checked, definition_of, first_words
 from server.made_agents.loaded import LoadedAgents
 from server.made_agents.records import (
     AgentRecord,
@@ -180,12 +180,8 @@ class AgentService:
 
     def _card(self, record: AgentRecord) -> AgentCard:
         self.know(record)
-        try:
-            definition = definition_of(record, self._configured())
-        except AgentError as error:
-            log.warning("an agent cannot be loaded", agent=record.id, reason=str(error))
-            return AgentCard(record.id, record.name, "auto", "")
-        return AgentCard(record.id, record.name, definition.language, definition.greeting)
+        language, greeting = first_words(record, self._configured())
+        return AgentCard(record.id, record.name, language, greeting)
 
     def _forget(self, agent_id: str) -> None:
         self._faces.pop(agent_id, None)

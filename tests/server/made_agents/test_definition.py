@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.definition import AgentDefinition, AgentError, load_agent
-from server.made_agents.definition import DefinitionRefused, checked, definition_of, renamed, shortened
+from server.made_agents.definition import DefinitionRefused, checked, definition_of, first_words, renamed, shortened
 from server.made_agents.records import AgentRecord
 from server.owners import Owner
 
@@ -88,6 +88,21 @@ def test_one_that_is_like_another_has_its_knowledge_and_its_own_name() -> None:
     assert "I am Ada, and this is Trattoria Lucia." in answers
     assert definition.voice.name == "piper-joe"
     assert definition.folder == DEMO.folder
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"based_on": "demo"},
+        {"based_on": "demo", "definition": {"greeting": "Hi!", "language": "it"}},
+        {"definition": {"system_prompt": "You are Ada.", "greeting": "Hello!"}},
+        {"definition": {"system_prompt": "You are Ada."}},
+    ],
+)
+def test_the_first_words_are_those_of_the_whole_definition(given: dict[str, Any]) -> None:
+    agent = record(**given)
+    definition = definition_of(agent, {"demo": DEMO})
+    assert first_words(agent, {"demo": DEMO}) == (definition.language, definition.greeting)
 
 
 def test_a_name_that_is_part_of_a_word_stays() -> None:
