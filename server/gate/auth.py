@@ -12,7 +12,7 @@ from typing import Final
 from starlette.datastructures import Headers
 
 from server.database import Database, Identity, identify
-from server.database.keys import is_noted, note_use
+from server.database.keys import identify_by_id, is_noted, note_use
 from server.gate.errors import Unauthorised
 
 TTL_S: Final = 2.0
@@ -64,6 +64,10 @@ class Authenticator:
             asked = self._asked[digest] = asyncio.get_running_loop().create_task(self._look_up(digest, key))
             asked.add_done_callback(_look_at)
         return await asyncio.shield(asked)
+
+    async def identify_by_id(self, key_id: str) -> Identity | None:
+        """Whom the key of this id speaks for, None if it is unknown or revoked."""
+        return await self._database.read(identify_by_id, key_id)
 
     def forget(self) -> None:
         """Remember nobody: a key was revoked or rotated, or an account changed."""

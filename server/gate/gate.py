@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -62,7 +62,10 @@ NOT_GATED = ("/api/sessions", "/api/page", "/storage/files")
 
 
 class Gate:
-    """All API endpoints behind one door. Await `close` at the end."""
+    """All API endpoints behind one door. Await `close` at the end.
+
+    `signed_in`: the id of the key that a page of ours is signed in with, if any.
+    """
 
     def __init__(
         self,
@@ -72,12 +75,14 @@ class Gate:
         *,
         clock: Callable[[], float] = time.time,
         authenticator: Authenticator | None = None,
+        signed_in: Callable[[HTTPConnection], str | None] = lambda _: None,
     ) -> None:
         self.registry = Registry(endpoints)
         self.authenticator = authenticator or Authenticator(database)
         self.limiter = Limiter(settings.limits, settings.plans, clock=clock)
         self._database = database
         self._clock = clock
+        self._signed_in = signed_in
         self._url = settings.public_url
         self._answering: dict[tuple[str, str], _Turn] = {}
 
@@ -103,13 +108,15 @@ class Gate:
         request = Request(scope)
         found = self.registry.find(scope["path"])
         endpoint = found[0].endpoint(scope["method"]) if found else None
-        account, refusal = await self._recognise(request.headers)
+        key_id = self._signed_in(request)
+        account, refusal = await self._recognise(request.headers, key_id)
         verdict: Verdict | None = None
         if self.limiter.enabled:
             if account is None:
                 verdict = await self.limiter.admit_stranger(address_of(request))
             else:
-                verdict = await self.limiter.admit(account, endpoint.limit if endpoint else _kind(scope["method"]))
+                kind: LimitClass = endpoint.limit if endpoint else _kind(scope["method"])
+                verdict = await self.limiter.admit(account, "console" if _is_console(request, key_id) else kind)
 
         async def told(message: Message) -> None:
             if verdict is not None and message["type"] == "http.response.start":
@@ -128,11 +135,14 @@ class Gate:
             return
         await app({**scope, "visavis.account": account, "visavis.found": found}, receive, told)
 
-    async def _recognise(self, headers: Headers) -> tuple[Identity | None, ApiError | None]:
-        """The account that asks, or why it is not known."""
+    async def _recognise(self, headers: Headers, key_id: str | None) -> tuple[Identity | None, ApiError | None]:
+        """The account that asks, by the key it presents or is signed in with; or why it is not known."""
+        account: Identity | None = None
         try:
-            key = presented_key(headers)
-            account = await self.authenticator.identify(key) if key else None
+            if key := presented_key(headers):
+                account = await self.authenticator.identify(key)
+            elif key_id is not None:
+                account = await self.authenticator.identify_by_id(key_id)
         except ApiError as error:
             return None, error
         except DATABASE_ERRORS as error:
@@ -265,6 +275,15 @@ def _translated(error: Exception, where: str) -> ApiError:
         return Invalid("The request ended before it was whole")
     log.error("a request was given up", where=where, error=type(error).__name__)
     return Unavailable("The service is not available at the moment: try again soon")
+
+
+def _is_console(request: Request, key_id: str | None) -> bool:
+    """Whether this is the console, looking at or changing what is there; what makes something has its own window."""
+    return (
+        key_id is not None
+        and not presented_key(request.headers)
+        and request.method in ("GET", "HEAD", "DELETE", "PATCH")
+    )
 
 
 def _kind(method: str) -> LimitClass:

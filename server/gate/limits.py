@@ -24,8 +24,8 @@ from server.database import Identity
 from server.settings.platform import LimitSettings, PlansSettings, parse_window
 
 DAY: Final = 86_400
-REDIS_TIMEOUT_S: Final = 0.5
-REDIS_CONNECTIONS: Final = 16
+REDIS_TIMEOUT_S = 1.0
+REDIS_CONNECTIONS: Final = 32
 REDIS_PAUSE_S: Final = 5.0
 """After it has failed, Redis is left alone for so long; meanwhile this process counts by itself."""
 

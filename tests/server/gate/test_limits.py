@@ -122,7 +122,10 @@ async def test_what_has_ended_leaves_no_memory_behind() -> None:
 
 
 @pytest.mark.parametrize("where", ["memory", "redis"])
-async def test_two_hundred_at_once_get_exactly_what_the_limit_says(where: str, request: pytest.FixtureRequest) -> None:
+async def test_two_hundred_at_once_get_exactly_what_the_limit_says(
+    where: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.gate.limits.REDIS_TIMEOUT_S", 30.0)  # how busy the machine is, is not the question
     url = request.getfixturevalue("redis_url") if where == "redis" else None
     clock = Clock(datetime.now(UTC).timestamp())
     processes = [limiter(clock, day=37, url=url) for _ in range(2 if url else 1)]
