@@ -30,7 +30,7 @@ from media.decoding.limits import (
     Limits,
 )
 from media.decoding.pictures import PICTURE_FORMATS, Picture
-from media.decoding.process import Helper, HelperGone, Spare, bytes_file, map_result, result_file
+from media.decoding.process import Helper, HelperGone, HelperSlow, Spare, bytes_file, map_result, result_file
 
 Source: TypeAlias = bytes | Path
 """A whole file: its bytes, or where it lies."""
@@ -40,6 +40,7 @@ MOST_WAITING = 64
 MOST_FRAMES = 500
 
 _TOLD = frozenset(str(problem) for problem in MediaProblem if problem is not MediaProblem.FAILED)
+_BUSY = "Too many files are being decoded. Please try again in a minute."
 _TOO_SLOW = "The file takes too long to decode."
 _FAILED = "The file could not be decoded."
 
@@ -137,7 +138,7 @@ class SafeDecoder:
         job = _Job(self._spare, source, request, limits)
         with self._lock:
             if self._waiting >= MOST_WAITING:
-                raise MediaError(MediaProblem.BUSY, "Too many files are being decoded. Please try again in a minute.")
+                raise MediaError(MediaProblem.BUSY, _BUSY)
             self._waiting += 1
             self._running.add(job)
         try:
@@ -200,8 +201,10 @@ class _Job:
                     raise MediaError(MediaProblem.FAILED, "Decoding was cancelled.")
                 self._helper = self._spare.take()
             answer = self._helper.ask(self._request, source, result, self._limits.wall_s)
-        except TimeoutError as error:
-            raise MediaError(MediaProblem.TOO_COSTLY, _TOO_SLOW) from error
+        except HelperSlow as slow:
+            if slow.starved:
+                raise MediaError(MediaProblem.BUSY, _BUSY) from slow
+            raise MediaError(MediaProblem.TOO_COSTLY, _TOO_SLOW) from slow
         except HelperGone as gone:
             raise self._gone(gone) from gone
         except OSError as error:

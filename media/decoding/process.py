@@ -20,10 +20,12 @@ from typing import Any
 from media.decoding.errors import MediaError, MediaProblem
 from media.decoding.helper import IDLE_S, MOST_REQUEST_BYTES, READY
 
-START_S = 30.0
+START_S = 60.0
 """Seconds a helper may take to be ready, on a machine that is busy starting everything else."""
 NICENESS = 10
 """Conversations go first."""
+STARVED = 0.2
+"""A helper that had less of the processor than this part of its time is not to blame for being slow."""
 LEAVE_S = 2.0
 """A helper that closed its socket has so long to end by itself, so that its own exit status is known."""
 NO_ANSWER = 0
@@ -44,6 +46,14 @@ class HelperGone(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(f"status {status}")
         self.status = status
+
+
+class HelperSlow(Exception):
+    """Its time was over. `starved`: it hardly had the processor, so that the machine is to blame and not the file."""
+
+    def __init__(self, *, starved: bool) -> None:
+        super().__init__("starved" if starved else "slow")
+        self.starved = starved
 
 
 class Helper:
@@ -87,16 +97,18 @@ class Helper:
         return time.monotonic() - self._started < _FRESH_S and self._process.poll() is None
 
     def ask(self, request: Mapping[str, Any], source: int, result: int, seconds: float) -> dict[str, Any]:
-        """Have one request done; blocks. Raises `HelperGone`, `TimeoutError` after so many seconds."""
+        """Have one request done; blocks. Raises `HelperGone`, and `HelperSlow` after so many seconds."""
+        begun = 0.0
         try:
-            self._link.settimeout(START_S)
-            if self._receive(len(READY)) != READY:
-                raise HelperGone(self._leave())
+            self._wait_until_ready()
+            begun = self._processor_seconds()
             line = json.dumps(request).encode()
             if len(line) > MOST_REQUEST_BYTES:
                 raise ValueError("the request is too long")
             socket.send_fds(self._link, [line], [source, result])
             answer = self._answer(time.monotonic() + seconds)
+        except TimeoutError as error:
+            raise HelperSlow(starved=self._processor_seconds() - begun < seconds * STARVED) from error
         except ConnectionError as error:
             raise HelperGone(self._leave()) from error
         finally:
@@ -143,11 +155,24 @@ class Helper:
             raise HelperGone(NO_ANSWER)
         return answer
 
-    def _receive(self, length: int) -> bytes:
+    def _wait_until_ready(self) -> None:
+        self._link.settimeout(START_S)
         data = b""
-        while len(data) < length and (piece := self._link.recv(length - len(data))):
-            data += piece
-        return data
+        try:
+            while len(data) < len(READY) and (piece := self._link.recv(len(READY) - len(data))):
+                data += piece
+        except TimeoutError as error:
+            raise HelperSlow(starved=True) from error
+        if data != READY:
+            raise HelperGone(self._leave())
+
+    def _processor_seconds(self) -> float:
+        """What it has used; infinite where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError, IndexError):
+            return float("inf")
 
 
 class Spare:

@@ -190,10 +190,20 @@ async def test_closing_ends_what_is_under_way() -> None:
 
 async def test_a_helper_that_does_not_answer_in_time_is_ended() -> None:
     decoder = SafeDecoder(start=lambda: Helper(("-c", _DEAF)))
+    with pytest.raises(MediaError, match="try again") as refused:
+        await decoder.image(encoded(half_red(), "PNG"), limits=Limits(wall_s=0.3))
+    assert refused.value.code is MediaProblem.BUSY  # it slept: the file is not to blame
+    assert not _deaf_helpers()
+    decoder.close()
+
+
+async def test_a_helper_that_works_until_its_time_is_over_blames_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = iter([1.0, 1.25])  # seconds of the processor before and after, as the system would tell
+    monkeypatch.setattr(Helper, "_processor_seconds", lambda _helper: next(used))
+    decoder = SafeDecoder(start=lambda: Helper(("-c", _DEAF)))
     with pytest.raises(MediaError, match="too long") as refused:
         await decoder.image(encoded(half_red(), "PNG"), limits=Limits(wall_s=0.3))
     assert refused.value.code is MediaProblem.TOO_COSTLY
-    assert not _deaf_helpers()
     decoder.close()
 
 
