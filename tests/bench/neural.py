@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,16 @@ NETWORKS: dict[str, Callable[[Path], LipSyncAdapter]] = {
 RATE = 25
 
 
-async def frames_a_second(adapter: LipSyncAdapter, sessions: int, most: int, seconds: float) -> tuple[float, float]:
-    """Frames a second of all sessions together, and the mean size of a batch."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Frames a second of all sessions together, the mean size of a batch, milliseconds of processor time a frame."""
+
+    frames: float
+    batch: float
+    cost: float
+
+
+async def pace(adapter: LipSyncAdapter, sessions: int, most: int, seconds: float) -> Pace:
     renderer = NeuralRenderer(adapter, most=most, capacity=4 * sessions, threads=os.cpu_count() or 1)
     try:
         avatars = [await renderer.prepare(drawn_pack(parted=float(k % 8))) for k in range(sessions)]
@@ -52,12 +61,13 @@ async def frames_a_second(adapter: LipSyncAdapter, sessions: int, most: int, sec
         stop = time.monotonic() + 1.0
         await asyncio.gather(*(session(k) for k in range(sessions)))  # the first inference of a size is slow
         done, renderer.batches = 0, []
-        began = time.monotonic()
+        began, busy = time.monotonic(), time.process_time()
         stop = began + seconds
         await asyncio.gather(*(session(k) for k in range(sessions)))
         if renderer.fallen_back:
             raise RuntimeError(renderer.fallen_back)
-        return done / (time.monotonic() - began), float(np.mean(renderer.batches))
+        cost = 1000 * (time.process_time() - busy) / max(1, done)
+        return Pace(done / (time.monotonic() - began), float(np.mean(renderer.batches)), cost)
     finally:
         renderer.close()
 
@@ -69,11 +79,12 @@ async def main(options: argparse.Namespace) -> None:
             adapter = NETWORKS[network](Path(name))
             print(f"{network}, on {adapter._network.provider}:", flush=True)  # type: ignore[attr-defined]
             for sessions in options.sessions:
-                single, _ = await frames_a_second(adapter, sessions, 1, options.seconds)
-                batched, size = await frames_a_second(adapter, sessions, options.most, options.seconds)
+                single = await pace(adapter, sessions, 1, options.seconds)
+                batched = await pace(adapter, sessions, options.most, options.seconds)
                 print(
-                    f"  {sessions} sessions: {single:.1f} frames/s one by one, {batched:.1f} batched (by {size:.1f}): "
-                    f"{batched / RATE:.1f} sessions at {RATE} frames/s",
+                    f"  {sessions} sessions: {single.frames:.1f} frames/s one by one ({single.cost:.0f} ms of processor "
+                    f"each), {batched.frames:.1f} batched by {batched.batch:.1f} ({batched.cost:.0f} ms): "
+                    f"{batched.frames / RATE:.1f} sessions at {RATE} frames/s",
                     flush=True,
                 )
 

@@ -58,13 +58,24 @@ def spoken(voice: SynthesisVoice, text: str, out: Path) -> RenderedVoice:
     return asyncio.run(render_voice(text, voice, out, rate=48_000))
 
 
-def report(name: str, seconds: float, took: float) -> None:
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    busy = time.process_time()
-    print(
-        f"{name}: {seconds:.1f} s in {took:.1f} s, {seconds / took:.1f} times real time; {busy:.0f} s of processor "
-        f"time with loading, at most {memory:.0f} MB resident"
-    )
+class Watch:
+    """The clock and the processor time of this process, from now on."""
+
+    def __init__(self) -> None:
+        self._began, self._busy = time.monotonic(), time.process_time()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def report(self, name: str, seconds: float, *, took: float | None = None) -> None:
+        took = self.seconds if took is None else took
+        busy = time.process_time() - self._busy
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{name}: {seconds:.1f} s in {took:.1f} s, {seconds / took:.1f} times real time; {busy:.1f} s of processor "
+            f"time, at most {memory:.0f} MB resident"
+        )
 
 
 def film(path: Path, folder: Path) -> None:
@@ -72,9 +83,9 @@ def film(path: Path, folder: Path) -> None:
         sound = read_wav(spoken(voice, TEXT, folder / "s.wav").path)
         write_wav(folder / "minute.wav", np.resize(sound.samples, 60 * sound.rate), sound.rate)
         pack, network = portrait_of(path).pack, packaged_network()
-        began = time.monotonic()
+        watch = Watch()
         made = render_film(pack, folder / "minute.wav", folder / "f.mp4", network)
-        report("speech to MP4, the avatar's square, mouth from sound", made.seconds, time.monotonic() - began)
+        watch.report("speech to MP4, the avatar's square, mouth from sound", made.seconds)
 
     with_voice(work)
 
@@ -83,13 +94,12 @@ def whole(path: Path, folder: Path) -> None:
     def work(voice: SynthesisVoice) -> None:
         portrait = portrait_of(path)
         text = TEXT + " Please come a little earlier, so that we can show you both of the rooms."
-        began = time.monotonic()
+        watch = Watch()
         made = spoken(voice, text, folder / "s.wav")
-        said = time.monotonic()
+        said = watch.seconds
         render_talking(portrait, Speech(made.path, made.phonemes, made.rate), folder / "f.mp4", framing=WIDE)
-        done = time.monotonic()
-        print(f"  of it the voice {said - began:.1f} s, the film {done - said:.1f} s")
-        report("text to MP4, 1280×720", made.seconds, done - began)
+        print(f"  of it the voice {said:.1f} s, the film {watch.seconds - said:.1f} s")
+        watch.report("text to MP4, 1280×720", made.seconds)
 
     with_voice(work)
 
@@ -98,16 +108,16 @@ def long(path: Path, folder: Path) -> None:
     rate = 16_000
     sound = np.resize(read_wav(PORTRAIT.parents[3] / "speech" / "vegetarian.wav", rate=rate).samples, 600 * rate)
     write_wav(folder / "s.wav", sound, rate)
-    began = time.monotonic()
+    watch = Watch()
     made = render_talking(portrait_of(path), Speech(folder / "s.wav"), folder / "f.mp4", framing=WIDE)
-    report("ten minutes to MP4, 1280×720, mouth from sound", made.seconds, time.monotonic() - began)
+    watch.report("ten minutes to MP4, 1280×720, mouth from sound", made.seconds)
 
 
 def chapter(path: Path, folder: Path) -> None:
     def work(voice: SynthesisVoice) -> None:
-        began = time.monotonic()
+        watch = Watch()
         made = spoken(voice, ((TEXT + "\n\n") * 40)[:MOST_CHARACTERS], folder / "s.wav")
-        report(f"{MOST_CHARACTERS} characters to WAV, 48 kHz", made.seconds, time.monotonic() - began)
+        watch.report(f"{MOST_CHARACTERS} characters to WAV, 48 kHz", made.seconds)
 
     with_voice(work)
 
@@ -121,11 +131,11 @@ def preview(path: Path, folder: Path) -> None:
         portrait = portrait_of(path)
         took = []
         for number in range(5):
-            began = time.monotonic()
+            watch = Watch()
             made = asyncio.run(shown(voice, portrait, folder / f"{number}.mp4"))
-            took.append(time.monotonic() - began)
+            took.append(watch.seconds)
         print(f"  five of them: {', '.join(f'{one:.2f}' for one in sorted(took))} s")
-        report("preview, 512×512", made.seconds, float(np.median(took)))
+        watch.report("preview, 512×512", made.seconds, took=float(np.median(took)))
 
     with_voice(work)
 
