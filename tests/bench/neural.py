@@ -82,8 +82,8 @@ async def main(options: argparse.Namespace) -> None:
                 single = await pace(adapter, sessions, 1, options.seconds)
                 batched = await pace(adapter, sessions, options.most, options.seconds)
                 print(
-                    f"  {sessions} sessions: {single.frames:.1f} frames/s one by one ({single.cost:.0f} ms of processor "
-                    f"each), {batched.frames:.1f} batched by {batched.batch:.1f} ({batched.cost:.0f} ms): "
+                    f"  {sessions} sessions: {single.frames:.1f} frames/s one by one ({single.cost:.0f} ms of the "
+                    f"processor each), {batched.frames:.1f} batched by {batched.batch:.1f} ({batched.cost:.0f} ms): "
                     f"{batched.frames / RATE:.1f} sessions at {RATE} frames/s",
                     flush=True,
                 )
