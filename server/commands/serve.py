@@ -25,6 +25,7 @@ from server.weights import needed_models
 if TYPE_CHECKING:
     from server.assembly import Assembly
     from server.database import Database
+    from server.jobs.supervisor import Supervisor
     from server.serving import WebServer
 
 
@@ -133,15 +134,20 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
         if text := _mendable(error):
             raise CommandError(text) from None
         raise
-    stopping.on_stop = server.stop
-    async with _working(settings, parts):
+    async with _working(settings, parts) as workers:
+
+        def stop() -> None:
+            workers.stop()
+            server.stop()
+
+        stopping.on_stop = stop
         await server.serve([listener])
     log.info("stopped")
     return 0
 
 
 @asynccontextmanager
-async def _working(settings: Settings, parts: Assembly) -> AsyncIterator[None]:
+async def _working(settings: Settings, parts: Assembly) -> AsyncIterator[Supervisor]:
     """Have the workers at work, and let them know how live conversations are doing."""
     from server.jobs.load import LoadFile, report_load  # noqa: PLC0415 - as above
     from server.jobs.supervisor import Supervisor  # noqa: PLC0415 - as above
@@ -152,11 +158,11 @@ async def _working(settings: Settings, parts: Assembly) -> AsyncIterator[None]:
     workers = Supervisor(settings.jobs.workers, {"VISAVIS_PORT": str(settings.server.port)})
     workers.start()
     try:
-        yield
+        yield workers
     finally:
         reporting.cancel()
         await asyncio.gather(reporting, return_exceptions=True)
-        await workers.close(settings.server.shutdown_s / 4)
+        await workers.close()
 
 
 def _assemble(settings: Settings, database: Database, on_started: Callable[[], object]) -> tuple[Assembly, WebServer]:

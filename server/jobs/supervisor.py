@@ -49,12 +49,16 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._keep(), name=f"worker-{number}") for number in range(self._count)]
 
-    async def close(self, within: float = 1.0) -> None:
-        """Tell them to end, and wait a moment; those that need longer end by themselves when the pipe does."""
+    def stop(self) -> None:
+        """Tell them to end, and start no others."""
         self._closing = True
         for process in list(self._processes):
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
+
+    async def close(self, within: float = 0.1) -> None:
+        """The same, and wait a moment; those that need longer end by themselves, for their pipe ends with us."""
+        self.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
         for task in self._tasks:

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.fuzz.service import Service
 
 CHECKED_FURTHER: Final = {
+    "GET /api/webhooks/deliveries": "startingAfter must be a delivery of the account",
     "POST /api/generate/clip": "minDuration must not be more than maxDuration",
     "POST /api/generate/voice": "the voice must be there and speak the language",
     "POST /api/generate/avatar": "the voice must be there",
