@@ -44,9 +44,11 @@ class Eye:
         self._lid = (lid + 0.02 * width).astype(np.float32)
         self._drop = np.maximum(floor - lid, 0).astype(np.float32)
         room = np.clip(0.95 * (lid - fold), 0.18 * width, 0.26 * width)  # up to where a closing lid is drawn
+        opening = self._drop / max(float(self._drop.max()), 1.0)
+        room *= 0.4 + 0.6 * smoothstep(0.0, 0.8, opening)  # a lid is round: it is low at the corners of the eye
         self._fold = (self._lid - room).astype(np.float32)
         self._sides = np.clip(np.minimum(columns - self.left, self.right - 1 - columns) / (0.08 * width), 0, 1)
-        self._towards_corners = smoothstep(0.0, 0.28, self._drop / max(float(self._drop.max()), 1.0))
+        self._towards_corners = smoothstep(0.0, 0.12, opening)
         self._soft = np.float32(max(0.8, 0.02 * width))
         self._top = smoothstep(0.0, 1.0, (self._y - self._fold) / np.maximum(0.30 * (self._lid - self._fold), 1.0))
         self._line = np.float32(max(1.0, 0.035 * width))
