@@ -100,6 +100,15 @@ def identify(session: Session, secret: str) -> Identity | None:
     return Identity(account.id, account.name, account.plan, _info(found))
 
 
+def identify_by_id(session: Session, key_id: str) -> Identity | None:
+    """Whom the key of this id speaks for, unless it is revoked."""
+    found = session.get(ApiKey, key_id)
+    if found is None or found.revoked is not None:
+        return None
+    account = session.get_one(Account, found.account_id)
+    return Identity(account.id, account.name, account.plan, _info(found))
+
+
 def is_noted(key: KeyInfo) -> bool:
     """Whether the key's last use is so recent that it need not be noted again."""
     return key.last_used is not None and datetime.now(UTC) - key.last_used < _LAST_USED_STEP
