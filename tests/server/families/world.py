@@ -31,6 +31,7 @@ from server.gate.registry import Endpoint
 from server.jobs import durable
 from server.jobs.claims import Claims
 from server.jobs.compose import assemble
+from server.jobs.desk import JobDesk
 from server.jobs.handlers import JobResult, StoredFile
 from server.jobs.states import JobView
 from server.jobs.store import find
@@ -45,6 +46,7 @@ from server.renders.voices import Voices
 from server.settings import Settings
 from server.settings.platform import ModelSettings, PriceSettings
 from server.storage import Storage
+from server.webhooks.desk import WebhookDesk
 from tests.media.avatar.faces import drawn_pack
 
 CREDITS = 10_000
@@ -118,7 +120,9 @@ class World:
         LocalEngines(self.desk).register(engines)
         generation = GenerationDesk(PRICES, engines, UrlPolicy())
         people = VoiceAgents(self.desk, self.agents, models=["large-model"], configured=lambda: ["demo"])
-        parts = (avatars, self.videos, TalkingVideos(self.desk, self.files), generation, people)
+        jobs = JobDesk(self.parts.jobs, self.files.sign)
+        hooks = WebhookDesk(self.parts.deliveries, UrlPolicy())
+        parts = (avatars, self.videos, TalkingVideos(self.desk, self.files), generation, people, jobs, hooks)
         return [endpoint for part in parts for endpoint in part.endpoints()]
 
     async def avatar(self, account: str | None = None, voice: str | None = None) -> AvatarRecord:
