@@ -258,6 +258,7 @@ async def test_the_worst_figure_decides_how_good_the_connection_is(
         (" ", "body", "", "mute"),
         (" ", "#talk", "", None),
         (" ", "#typed", "", None),
+        (" ", "#captions", "", None),
         ("m", "body", "", "mute"),
         ("m", "#typed", "", None),
         ("m", "body", "ctrlKey", None),

@@ -3,7 +3,7 @@
 import { byId, icon, make } from "../shared/dom.js";
 import { ask } from "../shared/http.js";
 import { Problem } from "./errors.js";
-import { announce, notify } from "./notices.js";
+import { announce, notify } from "../shared/notices.js";
 
 const AGENTS = "/api/sessions/agents";
 const PARAMETER = "agent";

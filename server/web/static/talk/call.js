@@ -1,10 +1,11 @@
 /* A conversation on the page, from Talk to its end: microphone, session and everything that shows them. */
 
 import { byId } from "../shared/dom.js";
+import { Awake } from "./awake.js";
 import { Captions } from "./captions.js";
 import { describe } from "./errors.js";
 import { LevelMeter, checkBrowser, openMicrophone, silentTrack } from "./microphone.js";
-import { announce, notify } from "./notices.js";
+import { announce, notify } from "../shared/notices.js";
 import { Quality } from "./quality.js";
 import { HUNG_UP, Session } from "./session.js";
 import { Transcript } from "./transcript.js";
@@ -23,11 +24,13 @@ export class Call {
     this._waterfall = new Waterfall();
     this._captions = new Captions(this._transcript, { announce, select: (turn) => this._waterfall.select(turn) });
     this._quality = new Quality();
+    this._awake = new Awake();
     this._session = null;
     this._attempt = 0;
     this._context = null;
     this._track = null;
-    this._meters = [];
+    this._level = null; // of the microphone
+    this._heard = null; // of the agent
     this._typing = false;
     this._muted = false;
     this._state = "";
@@ -122,6 +125,7 @@ export class Call {
     this._stage.startClock();
     this._stage.state(this._state || "listening");
     this._quality.begin();
+    this._awake.request();
     this._looking = setInterval(() => this._look(), LOOK);
     this._setMuted(this._typing);
     this._useSpeaker();
@@ -146,9 +150,8 @@ export class Call {
 
   _play(stream) {
     this._stage.play(stream);
-    if (stream.getAudioTracks().length && !this._heard) {
-      this._heard = new LevelMeter(this._context, stream, (level) => this._stage.level(level));
-      this._meters.push(this._heard);
+    if (stream.getAudioTracks().length) {
+      this._heard ??= LevelMeter.open(this._context, stream, (level) => this._stage.level(level));
     }
   }
 
@@ -183,10 +186,10 @@ export class Call {
     clearInterval(this._looking);
     this._session = null;
     this._state = "";
-    this._heard = null;
-    this._level = null;
-    for (const meter of this._meters) meter.stop();
-    this._meters = [];
+    this._heard?.stop();
+    this._level?.stop();
+    this._heard = this._level = null;
+    this._awake.release();
     this._track?.stop();
     this._track = null;
     this._context?.suspend();
@@ -199,15 +202,11 @@ export class Call {
   _takeTrack(track) {
     const before = this._track;
     this._track = track;
-    if (this._level) {
-      this._level.stop();
-      this._meters = this._meters.filter((meter) => meter !== this._level);
-      this._level = null;
-    }
+    this._level?.stop();
+    this._level = null;
     if (!this._typing) {
       track.addEventListener("ended", () => track === this._track && this._microphoneGone());
-      this._level = new LevelMeter(this._context, new MediaStream([track]), showLevel);
-      this._meters.push(this._level);
+      this._level = LevelMeter.open(this._context, new MediaStream([track]), showLevel);
     }
     before?.stop();
   }

@@ -5,7 +5,7 @@ import { byId, closable, recall, remember } from "../shared/dom.js";
 const KEY = "visavis.shortcuts";
 const OFF = "off";
 const FIELDS = "input, textarea, select, [contenteditable]";
-const PRESSED_BY_SPACE = "button, a, summary, label, video, [role=button]";
+const NEEDS_SPACE = "button, a, summary, label, video, [role=button], [role=log]"; // to press, or to scroll
 
 /** What a key asks for: mute, interrupt, type, devices, help, or null where it is not ours. */
 export function meaning({ key, ctrlKey, metaKey, altKey, isComposing, defaultPrevented, repeat, target }) {
@@ -13,7 +13,7 @@ export function meaning({ key, ctrlKey, metaKey, altKey, isComposing, defaultPre
   if (target.closest?.(FIELDS)) return null;
   switch (key) {
     case " ":
-      return target.closest?.(PRESSED_BY_SPACE) ? null : "mute";
+      return target.closest?.(NEEDS_SPACE) ? null : "mute";
     case "m":
     case "M":
       return "mute";

@@ -7,7 +7,7 @@ import { Call, show } from "./call.js";
 import { Devices } from "./devices.js";
 import { listen } from "./keys.js";
 import { checkBrowser } from "./microphone.js";
-import { notify } from "./notices.js";
+import { notify } from "../shared/notices.js";
 import { Stage } from "./stage.js";
 
 const stage = new Stage();

@@ -63,8 +63,17 @@ export function silentTrack(context) {
   return destination.stream.getAudioTracks()[0];
 }
 
-/** Measures how loud a track or a stream is, about thirty times a second; `stop` ends it. */
+/** Measures how loud a stream is, about thirty times a second; `stop` ends it. */
 export class LevelMeter {
+  /** A meter, or null where this browser cannot measure that stream (another sample rate): it is decoration. */
+  static open(context, stream, show) {
+    try {
+      return new LevelMeter(context, stream, show);
+    } catch {
+      return null;
+    }
+  }
+
   constructor(context, stream, show) {
     this._source = context.createMediaStreamSource(stream);
     this._analyser = context.createAnalyser();
