@@ -8,6 +8,8 @@ from starlette.types import ASGIApp
 
 from server.app import create_app
 from server.browser.routes import BrowserEndpoints, browser_endpoints
+from server.console.access import ConsoleAccess
+from server.console.routes import Console
 from server.database import Database
 from server.engine import Engine
 from server.faces.faces import Faces
@@ -28,6 +30,7 @@ from server.settings import Settings
 from server.signing import SigningKey
 from server.storage import OwnFiles, Storage, file_routes
 from server.storage.upload import upload_endpoint
+from server.web.assets import Assets
 from server.web.routes import web_routes
 from server.webhooks.desk import WebhookDesk
 
@@ -62,6 +65,7 @@ class Assembly:
             configured=self.engine.definitions,
         )
         self.families.register(self.engines)
+        console = ConsoleAccess(key.derive("console"), settings.public_url)
         self.gate = Gate(
             settings,
             database,
@@ -74,6 +78,7 @@ class Assembly:
                 upload_endpoint(self.files, max_bytes=settings.storage.upload_bytes, days=settings.storage.upload_days),
             ],
             authenticator=authenticator,
+            signed_in=console.key_id,
         )
         self.browser: BrowserEndpoints = browser_endpoints(
             self.engine,
@@ -85,7 +90,7 @@ class Assembly:
             people=self.people.agents,
             page_key=key.derive("page"),
         )
-        page = self.browser.page
+        page, assets = self.browser.page, Assets()
         self.app: ASGIApp = create_app(
             settings,
             engine=self.engine,
@@ -96,7 +101,8 @@ class Assembly:
                 *self.people.page_routes(page, faces),
                 *self.people.routes(),
                 *file_routes(self.files),
-                *web_routes(page),
+                *Console(self.gate, console, settings.public_url, assets).routes(),
+                *web_routes(page, assets),
             ],
             bodies=BODIES,
             gate=self.gate,

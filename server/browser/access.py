@@ -85,7 +85,7 @@ class PageAccess:
             raise Unauthorised("An API key is needed: Authorization: Bearer sk_live_…")
         if self._clock() >= int(connection.cookies[COOKIE].partition(".")[0]):
             raise Unauthorised("The page has been open for too long: load it again")
-        if not self._same_site(connection):
+        if not is_own_page(connection, self._options.public_url):
             raise Forbidden("This request was not made by our page")
         agents = self.agents_for(connection)
         return Visitor(address_of(connection), agents, public=agents is not None, owner=Owner(visitor=visitor))
@@ -99,25 +99,26 @@ class PageAccess:
             return None
         return signed.partition(".")[2] or None
 
-    def _same_site(self, connection: HTTPConnection) -> bool:
-        """Whether the browser vouches that our own page makes this request."""
-        headers = connection.headers
-        site = headers.get("sec-fetch-site")
-        if site is not None and site != "same-origin":
-            return False
-        origin = headers.get("origin")
-        if origin is None:
-            # Not every browser says where a GET comes from; it changes nothing, and the cookie is SameSite=Strict.
-            return site is not None or connection.scope.get("method") in ("GET", "HEAD")
-        try:
-            given = urlsplit(origin)
-        except ValueError:
-            return False
-        own = {headers.get("host", ""), urlsplit(self._options.public_url).netloc}
-        return given.scheme in ("http", "https") and given.netloc in own
-
     def _signature(self, signed: str) -> str:
         return hmac.new(self._key, signed.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def is_own_page(connection: HTTPConnection, public_url: str) -> bool:
+    """Whether the browser vouches that one of our own pages makes this request."""
+    headers = connection.headers
+    site = headers.get("sec-fetch-site")
+    if site is not None and site != "same-origin":
+        return False
+    origin = headers.get("origin")
+    if origin is None:
+        # Not every browser says where a GET comes from; it changes nothing, and our cookies are SameSite=Strict.
+        return site is not None or connection.scope.get("method") in ("GET", "HEAD")
+    try:
+        given = urlsplit(origin)
+    except ValueError:
+        return False
+    own = {headers.get("host", ""), urlsplit(public_url).netloc}
+    return given.scheme in ("http", "https") and given.netloc in own
 
 
 def bearer(connection: HTTPConnection) -> str:

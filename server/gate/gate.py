@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from pydantic import BaseModel
@@ -22,7 +22,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.browser.access import address_of
@@ -154,14 +154,8 @@ class Gate:
     # As endpoints
 
     def routes(self) -> list[BaseRoute]:
-        """A route for each path; Starlette does the matching again, for its metrics and for what is not found."""
-        paths = dict.fromkeys(endpoint.path for endpoint in self.registry.endpoints)
-        ordered = sorted(paths, key=lambda path: "{" in path)
-        document = openapi(self.registry, url=self._url)
-        return [
-            *(Route(path, _Resource(self), methods=None, include_in_schema=False) for path in ordered),
-            *reference_routes(document),
-        ]
+        """To be mounted at the root, before all others: every endpoint, and the reference."""
+        return [_GateRoute(self), *reference_routes(openapi(self.registry, url=self._url))]
 
     @property
     def bodies(self) -> dict[str, BodyBounds]:
@@ -246,15 +240,25 @@ class _Turn:
     users: int = 0
 
 
-class _Resource:
-    """A route's endpoint. An object, not a function: Starlette leaves methods to it, and so to the gate."""
+class _GateRoute(BaseRoute):
+    """All endpoints as one route: the middleware has found the resource, whose path also names it in the metrics."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whatever the registry knows."""
+        found = scope.get("visavis.found")
+        return (Match.NONE, {}) if found is None else (Match.FULL, {"endpoint": self, "route": found[0]})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
         response = await self._gate.answer(Request(scope, receive))
         await response(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> NoReturn:
+        """Endpoints have no names."""
+        raise NoMatchFound(name, path_params)
 
 
 def refused(error: ApiError, path: str) -> Response:

@@ -8,6 +8,7 @@ from server.gate.registry import Endpoint
 from server.platform.account import AccountDesk
 from server.platform.engines import Engines
 from server.platform.generation import GenerationDesk
+from server.platform.history import history_endpoint
 from server.platform.keys import KeyDesk
 from server.settings import Settings
 
@@ -20,4 +21,5 @@ def platform_endpoints(
         *GenerationDesk(settings.prices, engines, policy).endpoints(),
         *KeyDesk(authenticator).endpoints(),
         *AccountDesk(settings.plans, policy).endpoints(),
+        history_endpoint(),
     ]

@@ -34,8 +34,9 @@ export function refusal(status, text, retryAfter) {
   );
 }
 
-/** Ask our server; returns the `data` of its answer, null where it has none. Throws ApiError. */
-export async function ask(path, { method = "GET", json, token, signal, timeout = 20000, keepalive = false } = {}) {
+/** Ask our server; returns the `data` of its answer (`whole`: all of it), null where it has none. Throws ApiError. */
+export async function ask(path, options = {}) {
+  const { method = "GET", json, token, signal, timeout = 20000, keepalive = false, whole = false } = options;
   const headers = { accept: "application/json" };
   if (json !== undefined) headers["content-type"] = "application/json";
   if (token) headers.authorization = `Bearer ${token}`;
@@ -60,7 +61,8 @@ export async function ask(path, { method = "GET", json, token, signal, timeout =
   if (!response.ok) throw refusal(response.status, text, response.headers.get("retry-after"));
   if (!text) return null;
   try {
-    return JSON.parse(text).data ?? null;
+    const answer = JSON.parse(text);
+    return whole ? answer : (answer.data ?? null);
   } catch {
     throw new ApiError(response.status, "BAD_ANSWER", "The server’s answer could not be read");
   }
