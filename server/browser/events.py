@@ -1,9 +1,9 @@
 """What client and server tell each other beside the media: JSON objects with a `type`, one a message.
 
 From the client: `text` {text}, `interrupt`, `mute` {muted}, `key` {digit}, `ping` {id}, `end`.
-To the client: `ready`, `state`, `caller` {speaking}, `transcript`, `saying` {turn, text} (what the agent begins to say),
-`word` {turn, text, start, end} (of that text, as it is heard), `answer`, `discarded`, `latency`, `avatar` {state, mood,
-renderer, fallback}, `quality`, `video` {level, frame_rate, scale}, `clear`, `pong`, `error` {code, error}, `bye`
+To the client: `ready`, `state`, `caller` {speaking}, `transcript`, `saying` {turn, text} (what the agent begins to
+say), `word` {turn, text, start, end} (of that text, as it is heard), `answer`, `discarded`, `latency`, `avatar` {state,
+mood, renderer, fallback}, `quality`, `video` {level, frame_rate, scale}, `clear`, `pong`, `error` {code, error}, `bye`
 {reason}, and whatever else the session makes known.
 """
 
