@@ -224,7 +224,7 @@ class Generations:
             made.pack,
             made.picture,
             record.owner,
-            source_hash=made.pack.digest,
+            source_hash=made.source_hash,
             voice=made.voice,
             avatar_id=record.source["avatar"],
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +52,12 @@ class TryAgain(Exception):
 class Made:
     """What came of the sources: a face, the picture it was made of, how the agent is called and what it says and is.
 
-    `voice`: a packaged voice's name, None for the server's own.
+    `source_hash`: SHA-256 of the file that the face comes from. `voice`: a packaged one's name, None for the server's.
     """
 
     pack: AvatarPack
     picture: Picture
+    source_hash: str
     name: str
     definition: dict[str, Any]
     voice: str | None
@@ -91,8 +93,8 @@ class Maker:
         except ExceptionGroup as failed:
             raise _first(failed) from failed
         name, definition = named.result()
-        picture, pack = face.result()
-        return Made(pack, picture, name, definition, voice.result())
+        picture, pack, digest = face.result()
+        return Made(pack, picture, digest, name, definition, voice.result())
 
     async def _files(self, urls: Mapping[Kind, str], folder: Path) -> dict[Kind, Path]:
         """Where each file lies, those of URLs fetched."""
@@ -110,16 +112,16 @@ class Maker:
             found[kind] = target
         return found
 
-    async def _face(self, files: dict[Kind, Path]) -> tuple[Picture, AvatarPack]:
-        """The picture, or the best frame of the video, or the packaged portrait, and its pack."""
-        if "image" in files:
-            picture = await decode_image(files["image"], max_side=LONGEST_SIDE)
-        elif "video" in files:
-            frames = await video_frames(files["video"], count=FRAMES, max_side=FRAME_SIDE)
+    async def _face(self, files: dict[Kind, Path]) -> tuple[Picture, AvatarPack, str]:
+        """The picture, or the best frame of the video, or the packaged portrait; its pack; the file's SHA-256."""
+        source = files.get("image") or files.get("video") or DEMO_PORTRAIT
+        if "video" in files and "image" not in files:
+            frames = await video_frames(source, count=FRAMES, max_side=FRAME_SIDE)
             picture = await self._studio.best_frame(frames)
         else:
-            picture = await decode_image(DEMO_PORTRAIT, max_side=LONGEST_SIDE)
-        return picture, await self._studio.enrol(picture, "avatar")
+            picture = await decode_image(source, max_side=LONGEST_SIDE)
+        pack = await self._studio.enrol(picture, "avatar")
+        return picture, pack, await self._studio.look(lambda: _digest(source), within=FETCH_SECONDS)
 
     async def _voice(self, files: dict[Kind, Path], folder: Path) -> str | None:
         """The packaged voice nearest to the recording, or to the video's sound where there is none."""
@@ -152,6 +154,11 @@ class Maker:
         fields = {"system_prompt": prompt, "greeting": persona.greeting}
         AgentDefinition.model_validate({"name": persona.name, **fields})
         return persona.name[:NAME_LENGTH], fields
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first(failed: ExceptionGroup[Exception]) -> Exception:

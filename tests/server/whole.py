@@ -37,12 +37,12 @@ class Whole:
 
     def run(self, work: Any) -> Any:
         """Run a coroutine on the server's own loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(240)
 
     @contextmanager
     def visitor(self) -> Iterator[httpx.Client]:
         """A browser that has opened the page."""
-        with httpx.Client(base_url=self.url, headers=ORIGIN, timeout=60) as client:
+        with httpx.Client(base_url=self.url, headers=ORIGIN, timeout=240) as client:
             client.get("/")
             yield client
 
@@ -80,7 +80,7 @@ def _serving(listener: socket.socket, data: Path, policy: UrlPolicy | None, chan
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
-        assert started.wait(60)
+        assert started.wait(240)
         if failed:
             raise failed[0]
         url = f"http://127.0.0.1:{port}"
