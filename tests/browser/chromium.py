@@ -13,9 +13,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 CHROMIUM: Final = shutil.which("chromium") or ""
+PATIENCE: Final = 20_000
+"""Milliseconds until something that was expected counts as missing: machines are busy at times."""
 DESKTOP: Final = (1280, 800)
 PHONE: Final = (390, 844)
 FLAGS: Final = (
@@ -23,6 +25,8 @@ FLAGS: Final = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
+
+expect.set_options(timeout=PATIENCE)
 
 
 @asynccontextmanager
@@ -71,7 +75,7 @@ async def opened(
     made: BrowserContext = await browser.new_context(
         **{"viewport": {"width": size[0], "height": size[1]}, "permissions": ["microphone", "camera"], **context}
     )
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(PATIENCE)
     complaints = Complaints()
     try:
         page = await made.new_page()

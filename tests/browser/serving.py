@@ -195,7 +195,7 @@ def serving_page(tmp_path: Path, *, faces: bool = False, **options: Any) -> Iter
         database.close()
 
 
-async def eventually(condition: Callable[[], object], within: float = 10.0) -> None:
+async def eventually(condition: Callable[[], object], within: float = 20.0) -> None:
     """Wait until something is true; what changes it is on another thread."""
     until = time.monotonic() + within
     while not condition():

@@ -23,7 +23,6 @@ from tests.server.whole import Whole, whole
 
 pytestmark = [pytest.mark.models, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
-PORTRAIT = Path(__file__).parents[1] / "media" / "avatar" / "portraits" / "grace_hopper.jpg"
 SILENCE = 9.0
 """Seconds before the recorded question: the agent greets first."""
 
@@ -155,23 +154,3 @@ async def test_the_agent_is_heard_and_its_face_moves_with_its_voice(speaking: Br
     assert wrong / count < 0.3, heard
     moved = {state: [one["moved"] for one in seen if one["state"] == state] for state in ("speaking", "listening")}
     assert np.mean(moved["speaking"]) > 2 * np.mean(moved["listening"])
-
-
-async def test_a_photo_becomes_somebody_to_talk_to(speaking: Browser, tmp_path: Path) -> None:
-    with whole(tmp_path) as server:
-        async with opened(speaking, server.url, script=RECORD) as page:
-            await page.click("#avatar-open")
-            await page.set_input_files("#file", PORTRAIT)
-            await page.get_by_label("Name").fill("Grace")
-            await page.get_by_label("I am in this photo").check()
-            await page.get_by_role("button", name="Make the avatar").click()
-            await expect(page.get_by_text("Grace is ready.")).to_be_visible(timeout=60_000)
-            await page.wait_for_function("() => document.getElementById('preview').currentTime > 0.5")
-            await page.get_by_role("button", name="Talk with Grace").click()
-            await view(page, "live")
-            await expect(page.locator("#stage")).to_have_class("stage__frame stage__frame--face")
-            await expect(page.locator(".line--agent .line__text")).to_contain_text("Grace", timeout=20_000)
-            await page.click("#end")
-            await page.click("#another")
-            await page.reload()
-            await expect(page.get_by_role("radio", name="Grace")).to_be_visible()
