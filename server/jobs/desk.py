@@ -102,12 +102,12 @@ class JobDesk:
         """GET /api/jobs."""
         query: JobsQuery = call.query
         if query.id is not None:
-            job = await call.database.run(find, call.account.id, query.id)
+            job = await call.database.read(find, call.account.id, query.id)
             if job is None:
                 raise NotFound("There is no such job")
             return ApiResult(JobsAnswer(data=self._shown(job)))
         try:
-            jobs, more = await call.database.run(
+            jobs, more = await call.database.read(
                 listing,
                 call.account.id,
                 limit=query.limit,

@@ -147,7 +147,7 @@ class Keeper:
     def _watch(self, now: float) -> None:
         """Interrupt jobs that ended elsewhere, and jobs that are late."""
         running = self._runner.running
-        current = self._database.run_here(self._claims.current, running) if running else {}
+        current = self._database.read_here(self._claims.current, running) if running else {}
         for job_id, context in running.items():
             status, attempt = current.get(job_id, ("", -1))
             if status == JobStatus.CANCELLED:
@@ -171,7 +171,7 @@ class Keeper:
 
     def _beat(self, now: float) -> None:
         self._database.run_here(beat, self._worker, self._queues)
-        self._pulse.see(self._database.run_here(beats), now)
+        self._pulse.see(self._database.read_here(beats), now)
         adopted = self._durable.adopt(lambda worker: self._pulse.alive(worker, now))
         for worker in set(self._pulse.dead(now)) | set(adopted):
             self._database.run_here(sign_off, worker)
@@ -181,7 +181,7 @@ class Keeper:
     def _reconcile(self, _now: float) -> None:
         """Queue jobs again whose unit ended without ending them."""
         after = ""
-        while page := self._database.run_here(self._claims.silent, self._silent_s, after):
+        while page := self._database.read_here(self._claims.silent, self._silent_s, after):
             after = page[-1][0]
             ended = self._queue.ended(unit for _, unit in page)
             for job_id, unit in page:

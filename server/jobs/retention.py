@@ -40,7 +40,7 @@ def remove_expired(database: Database, files: Files, now: datetime | None = None
     """
     removed, after = 0, ""
     now = now or datetime.now(UTC)
-    while page := database.run_here(expired, now, after):
+    while page := database.read_here(expired, now, after):
         after = page[-1][0]
         gone = []
         for job_id, keys in page:

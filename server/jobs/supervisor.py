@@ -16,8 +16,8 @@ log = structlog.get_logger(__name__)
 
 COMMAND: Final = (sys.executable, "-m", "server", "worker", "--supervised")
 FIRST_PAUSE_S: Final = 0.2
-LONGEST_PAUSE_S: Final = 30.0
-STABLE_S: Final = 60.0
+LONGEST_PAUSE_S: Final = 5.0
+STABLE_S: Final = 5.0
 """A worker that lived so long is started again at once; one that keeps ending, after a pause that doubles."""
 
 

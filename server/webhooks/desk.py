@@ -176,7 +176,7 @@ class WebhookDesk:
 
     async def list(self, call: ApiCall[None]) -> ApiResult:
         """GET /v1/webhooks."""
-        found = await call.database.run(endpoints, call.account.id)
+        found = await call.database.read(endpoints, call.account.id)
         return ApiResult(WebhookList(data=[_shown(each) for each in found]))
 
     async def unregister(self, call: ApiCall[None]) -> ApiResult:
@@ -189,7 +189,7 @@ class WebhookDesk:
         """GET /api/webhooks/deliveries."""
         query: DeliveriesQuery = call.query
         try:
-            found, more = await call.database.run(
+            found, more = await call.database.read(
                 deliveries.listing,
                 call.account.id,
                 limit=query.limit,

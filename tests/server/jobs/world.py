@@ -85,7 +85,7 @@ class World:
         """What is wrong with the books."""
         return self.run(ledger.audit)
 
-    def wait(self, *job_ids: str, seconds: float = 15) -> list[JobView]:
+    def wait(self, *job_ids: str, seconds: float = 60) -> list[JobView]:
         """Wait until these jobs have ended."""
         until(lambda: all(self.job(job_id).status.final for job_id in job_ids), seconds)
         return [self.job(job_id) for job_id in job_ids]
@@ -143,10 +143,10 @@ class WorkerProcess:
     def stop(self) -> int:
         """In order; returns the exit code."""
         self.process.terminate()
-        return self.process.wait(5)
+        return self.process.wait(20)
 
 
-def until(true: Callable[[], bool], seconds: float = 15) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something to become true. Raises `TimeoutError`."""
     give_up = time.monotonic() + seconds
     while not true():
