@@ -59,10 +59,10 @@ def create_app(
 
     inner = Starlette(
         routes=[
+            *(gate.routes() if gate is not None else ()),
             *routes,
             *health_routes(problems, metrics if settings.metrics.enabled else None),
             *phone_routes(engine, settings),
-            *(gate.routes() if gate is not None else ()),
         ],
         exception_handlers={HTTPException: on_http_exception, Exception: on_failure},
     )

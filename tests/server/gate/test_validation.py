@@ -244,3 +244,14 @@ async def test_credits_that_are_missing_are_402(service: Served) -> None:
 
 async def test_head_is_answered_as_get(service: Served) -> None:
     assert (await service.client.head(THING, headers=service.bearer())).status_code == 200
+
+
+async def test_metrics_name_the_endpoint_not_the_path(service: Served) -> None:
+    headers = service.bearer()
+    for path in ("/api/things/known", "/api/things/unknown", "/api/nowhere/at/all"):
+        await service.client.get(path, headers=headers)
+    shown = (await service.client.get("/metrics")).text
+    assert 'route="/api/things/{thing}",status="200"' in shown
+    assert 'route="/api/things/{thing}",status="404"' in shown
+    assert 'route="other",status="404"' in shown
+    assert "nowhere" not in shown
