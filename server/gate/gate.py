@@ -125,6 +125,7 @@ class Gate:
                     headers[name] = value
             await send(message)
 
+        scope["visavis.account"] = account
         answer: Response | None = None
         if verdict is not None and not verdict.admitted:
             answer = error_response(429, "Too many requests", path=scope["path"])
@@ -133,7 +134,7 @@ class Gate:
         if answer is not None:
             await answer(scope, receive, told)
             return
-        await app({**scope, "visavis.account": account, "visavis.found": found}, receive, told)
+        await app(scope, receive, told)
 
     async def _recognise(self, headers: Headers, key_id: str | None) -> tuple[Identity | None, ApiError | None]:
         """The account that asks, by the key it presents or is signed in with; or why it is not known."""

@@ -250,7 +250,9 @@ async def test_metrics_name_the_endpoint_not_the_path(service: Served) -> None:
     headers = service.bearer()
     for path in ("/api/things/known", "/api/things/unknown", "/api/nowhere/at/all"):
         await service.client.get(path, headers=headers)
+    await service.client.get("/api/things/known")
     shown = (await service.client.get("/metrics")).text
+    assert 'route="/api/things/{thing}",status="401"' in shown
     assert 'route="/api/things/{thing}",status="200"' in shown
     assert 'route="/api/things/{thing}",status="404"' in shown
     assert 'route="other",status="404"' in shown
