@@ -104,7 +104,7 @@ class Storage:
 
     def stat(self, key: str, account_id: str | None = None) -> FileInfo | None:
         """What is known of a file; None where there is none, or it is not this account's."""
-        return self._database.run_here(records.find, key, account_id) if is_key(key) else None
+        return self._database.read_here(records.find, key, account_id) if is_key(key) else None
 
     def read(self, info: FileInfo, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
         """A file's bytes from `begin` up to `end`, in pieces. Raises `FileNotFoundError`, `StorageFailed`."""
@@ -115,14 +115,14 @@ class Storage:
 
         Raises `StorageFailed`.
         """
-        info = self._database.run_here(records.find, key, account_id, ready=False) if is_key(key) else None
+        info = self._database.read_here(records.find, key, account_id, ready=False) if is_key(key) else None
         if info is not None:
             self._store.delete(location(info.account_id, key))
             self._database.run_here(records.forget, key)
 
     def used(self, account_id: str) -> int:
         """Bytes that an account has stored."""
-        return self._database.run_here(records.used, account_id)
+        return self._database.read_here(records.used, account_id)
 
     def room(self, account_id: str) -> int:
         """Bytes that an account may still store."""
@@ -150,7 +150,7 @@ class Storage:
         What cannot be removed now is kept for the next time.
         """
         removed, after = 0, ""
-        while page := self._database.run_here(records.outlived, self._now(), after, _PAGE):
+        while page := self._database.read_here(records.outlived, self._now(), after, _PAGE):
             after = page[-1]
             for key in page:
                 try:
