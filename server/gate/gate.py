@@ -108,6 +108,8 @@ class Gate:
         request = Request(scope)
         found = self.registry.find(scope["path"])
         endpoint = found[0].endpoint(scope["method"]) if found else None
+        if found is not None:  # in the scope itself: the metrics read the route from it, also of what is refused here
+            scope["route"], scope["visavis.found"] = found[0], found
         key_id = self._signed_in(request)
         account, refusal = await self._recognise(request.headers, key_id)
         verdict: Verdict | None = None
