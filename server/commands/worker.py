@@ -8,6 +8,7 @@ from typing import Any
 from server.commands.common import settings_from_environment
 from server.commands.serve import open_database, prepare_models
 from server.logs import configure_logs
+from server.memory import bound_arenas
 
 
 def add(commands: Any) -> None:
@@ -19,6 +20,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Work until SIGINT or SIGTERM; returns the exit code."""
+    bound_arenas()
     settings = settings_from_environment()
     configure_logs(settings.log.level, settings.log.format, secrets=settings.secrets())
     if not options.supervised:

@@ -28,6 +28,7 @@ from server.jobs.handlers import (
     Kinds,
     Services,
 )
+from server.memory import return_freed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -134,6 +135,7 @@ class Runner:
                     if self._running.get(claim.job_id) is context:
                         del self._running[claim.job_id]
                 shutil.rmtree(context.work_dir, ignore_errors=True)
+                return_freed()
             log.info("job ended", outcome=outcome, seconds=round(time.monotonic() - began, 2))
 
     def close(self) -> list[str]:
