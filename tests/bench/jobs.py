@@ -1,4 +1,4 @@
-"""Kill a server and its workers at random moments while it works: `python -m tests.bench.jobs [--kills 50] [--jobs 300]`.
+"""Kill a server and its workers at random moments: `python -m tests.bench.jobs [--kills 50] [--jobs 300]`.
 
 Checks that no job, credit or message was lost or doubled, and says how soon jobs went on after each kill. With
 `--database URL` on an empty PostgreSQL database instead of SQLite. Exits with 1 where something is wrong.
