@@ -85,9 +85,9 @@ MOUTH = {"x": 100, "y": 118, "width": 56, "height": 50}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def speaking(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    """Chromium whose microphone asks when the restaurant closes, once."""
+    """Chromium whose microphone asks when the restaurant closes, and again should nobody have answered."""
     question = read_wav(SPEECH / "open_hours.wav", rate=SPEECH_RATE).samples
-    said = np.concatenate([silence(SILENCE), question, silence(60.0)])
+    said = np.concatenate([silence(SILENCE), question, silence(20.0), question, silence(60.0)])
     path = tmp_path_factory.mktemp("voice") / "microphone.wav"
     async with chromium(write_wav(path, (said * 32767).astype(np.int16), SPEECH_RATE)) as browser:
         yield browser
@@ -136,8 +136,8 @@ async def test_the_agent_is_heard_and_its_face_moves_with_its_voice(speaking: Br
             await expect(page.locator("#stage")).to_have_class("stage__frame stage__frame--face")
             await page.evaluate(WATCH, MOUTH)
             yours = page.locator(".line--you:not(.line--partial)", has_text="close")
-            await expect(yours).to_be_visible(timeout=30_000)
-            await expect(page.locator("#timing-total")).to_have_text(re.compile(r"^\d\.\d\d s$"), timeout=30_000)
+            await expect(yours).to_be_visible(timeout=60_000)
+            await expect(page.locator("#timing-total")).to_have_text(re.compile(r"^\d\.\d\d s$"), timeout=60_000)
             await page.wait_for_function(SEEN, arg=["listening", FRAMES])
             lines: list[str] = await page.evaluate(HEARD)
             heard = read_back(server, await received(page))
