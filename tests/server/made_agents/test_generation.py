@@ -374,6 +374,7 @@ def test_a_killed_server_loses_no_agent_and_no_credit(tmp_path: Path) -> None:
     with serving() as (process, url):
         for _ in range(3):
             answer = httpx.post(f"{url}/v1/agent/generate", json={"image": text(GRACE)}, headers=headers, timeout=120)
+            assert answer.status_code == 200, answer.text
             ordered.append(answer.json()["agent_id"])
         time.sleep(1.0)
         process.kill()
