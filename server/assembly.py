@@ -21,6 +21,7 @@ from server.gate.gate import Gate
 from server.jobs import durable
 from server.jobs.compose import assemble
 from server.jobs.desk import JobDesk
+from server.jobs.monitor import JobMonitor
 from server.made_agents.people import BODIES, People
 from server.metrics import Metrics
 from server.platform.engines import Engines
@@ -56,6 +57,7 @@ class Assembly:
         self.engines = Engines(settings.models)
         durable.prepare(settings.database_url)
         self.jobs = assemble(settings, database, RENDERS, self.files.sign)
+        self.monitor = JobMonitor(database, metrics.registry)
         self.families = Families(
             settings,
             jobs=self.jobs.jobs,

@@ -153,15 +153,20 @@ async def _working(settings: Settings, parts: Assembly) -> AsyncIterator[Supervi
     from server.jobs.supervisor import Supervisor  # noqa: PLC0415 - as above
 
     load = LoadFile(settings.data_dir / "load")
-    reporting = asyncio.get_running_loop().create_task(report_load(load, lambda: parts.engine.active_sessions))
+    loop = asyncio.get_running_loop()
+    watching = [
+        loop.create_task(report_load(load, lambda: parts.engine.active_sessions)),
+        loop.create_task(parts.monitor.run()),
+    ]
     # The port that is really bound: workers sign URLs too.
     workers = Supervisor(settings.jobs.workers, {"VISAVIS_PORT": str(settings.server.port)})
     workers.start()
     try:
         yield workers
     finally:
-        reporting.cancel()
-        await asyncio.gather(reporting, return_exceptions=True)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
         await workers.close()
 
 
