@@ -48,7 +48,7 @@ class ServerSettings(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: HttpUrl | None = None
     trusted_proxies: tuple[Network, ...] = ()
-    limit_concurrency: int = Field(default=200, ge=1, le=100_000)
+    limit_concurrency: int = Field(default=500, ge=1, le=100_000)
     max_body_bytes: int = Field(default=1 << 20, ge=1024, le=1 << 30)
     receive_timeout_s: Seconds = 10.0
     keep_alive_s: int = Field(default=5, ge=1, le=300)

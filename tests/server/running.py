@@ -15,6 +15,7 @@ from agents.link import AudioLink, Conversant
 from media.worker import WorkerStats
 from server.app import create_app
 from server.database import Database
+from server.gate.gate import Gate
 from server.metrics import Metrics
 from server.serving import WebServer, bind, server_config
 from server.settings import Settings
@@ -67,13 +68,14 @@ def running(
     engine: QuietEngine | None = None,
     routes: Sequence[BaseRoute] = (),
     before_close: Callable[[], Awaitable[None]] = _nothing,
+    gate: Gate | None = None,
 ) -> Iterator[Running]:
     """Serve on a free port of 127.0.0.1 in a thread of its own until the block ends."""
     engine = engine or QuietEngine()
     listener = bind("127.0.0.1", 0)
     port: int = listener.getsockname()[1]
     settings = settings.with_port(port)
-    app: ASGIApp = create_app(settings, engine=engine, database=database, metrics=Metrics(), routes=routes)
+    app: ASGIApp = create_app(settings, engine=engine, database=database, metrics=Metrics(), routes=routes, gate=gate)
     started = threading.Event()
     server = WebServer(server_config(app, settings.server), before_close=before_close, on_started=started.set)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
