@@ -79,16 +79,17 @@ async def video(bench: Bench) -> None:
         (worker,) = bench.workers()
         watch = MemoryWatch(worker.pid)
         watching = asyncio.create_task(watch.watch())
-        began = time.monotonic()
+        began, busy = time.monotonic(), sum(worker.cpu_times()[:2])
         job = await bench.ended(await bench.order("/api/generate/avatar", bench.avatar()))
         took = time.monotonic() - began
+        busy = sum(worker.cpu_times()[:2]) - busy
         watching.cancel()
         seconds = job["metadata"]["durationSeconds"]
         helpers = sum(child.memory_info().rss for child in worker.children(recursive=True))
         print(
             f"video {number + 1}: {seconds:.1f} s at 720p in {took:.1f} s from POST to completed, "
-            f"{seconds / took:.2f} × real time; worker and its helpers at most {watch.peak / 2**20:.0f} MB resident "
-            f"(helpers {helpers / 2**20:.0f} MB at the end)",
+            f"{seconds / took:.2f} × real time, {busy:.1f} s of processor time; worker and its helpers at most "
+            f"{watch.peak / 2**20:.0f} MB resident (helpers {helpers / 2**20:.0f} MB at the end)",
             flush=True,
         )
 
