@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from server.database import Database
@@ -22,8 +21,12 @@ from server.jobs.handlers import Files, Interruption, JobContext
 from server.jobs.retention import remove_expired
 from server.jobs.runner import Runner
 from server.jobs.states import JobStatus
+from server.webhooks.deliveries import Deliveries
 
 log = structlog.get_logger(__name__)
+
+Find = Callable[[Session, float, str], list[tuple[str, str]]]
+"""What is silent for so long, and the unit of each; a page by id, the next one after that id."""
 
 WATCH_S = 0.25
 BEAT_S = 1.0
@@ -91,6 +94,7 @@ class Keeper:
         runner: Runner,
         claims: Claims,
         queue: DurableQueue,
+        deliveries: Deliveries,
         durable: DurableWorker,
         files: Files,
         give_up: Callable[[], object],
@@ -102,6 +106,7 @@ class Keeper:
         self._runner = runner
         self._claims = claims
         self._queue = queue
+        self._deliveries = deliveries
         self._durable = durable
         self._files = files
         self._give_up = give_up
@@ -141,8 +146,8 @@ class Keeper:
                 due[duty] = now + every
                 try:
                     duty(now)
-                except (SQLAlchemyError, OSError) as error:
-                    log.warning("housekeeping failed", duty=duty.__name__, reason=type(error).__name__)
+                except Exception as error:  # a worker without its keeper would be taken for dead
+                    log.warning("housekeeping failed", duty=duty.__name__, exc_info=error)
 
     def _watch(self, now: float) -> None:
         """Interrupt jobs that ended elsewhere, and jobs that are late."""
@@ -179,14 +184,18 @@ class Keeper:
             log.warning("took over from workers that died", workers=adopted)
 
     def _reconcile(self, _now: float) -> None:
-        """Queue jobs again whose unit ended without ending them."""
+        """Queue again what lost its place: its unit ended without ending it."""
+        self._revive("job", self._claims.silent, self._claims.revive)
+        self._revive("delivery", self._deliveries.overdue, self._deliveries.revive)
+
+    def _revive(self, what: str, find: Find, revive: Callable[[Session, str, str], bool]) -> None:
         after = ""
-        while page := self._database.read_here(self._claims.silent, self._silent_s, after):
+        while page := self._database.read_here(find, self._silent_s, after):
             after = page[-1][0]
             ended = self._queue.ended(unit for _, unit in page)
-            for job_id, unit in page:
-                if unit in ended and self._database.run_here(self._claims.revive, job_id, unit):
-                    log.warning("a job had lost its place in the queue", job=job_id)
+            for found, unit in page:
+                if unit in ended and self._database.run_here(revive, found, unit):
+                    log.warning("it had lost its place in the queue", what=what, id=found)
 
     def _sweep(self, _now: float) -> None:
         """Remove jobs that are too old with their files, and units that ended a day ago."""

@@ -13,6 +13,7 @@ from server.database import Database
 from server.database.tables import Job
 from server.jobs.handlers import Files
 from server.jobs.states import FINAL
+from server.storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ def remove_expired(database: Database, files: Files, now: datetime | None = None
             try:
                 for key in keys:
                     files.delete(key)
-            except OSError as error:
+            except (OSError, StorageError) as error:
                 log.warning("a job's files cannot be removed", job=job_id, reason=str(error))
             else:
                 gone.append(job_id)

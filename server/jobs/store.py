@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -100,8 +99,3 @@ def locked(session: Session, job_id: str) -> Job | None:
     query = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
     found: Job | None = session.scalar(query)
     return found
-
-
-def public(result: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The metadata of a result."""
-    return result["metadata"] if result else {}

@@ -174,6 +174,7 @@ def _work(settings: Settings, parts: WorkerParts, slot: Slot, database: Database
         runner=runner,
         claims=claims,
         queue=assembled.queue,
+        deliveries=assembled.deliveries,
         durable=taker,
         files=services.files,
         give_up=lambda: stop.ask(STUCK),

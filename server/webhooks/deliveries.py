@@ -25,6 +25,7 @@ from server.webhooks.endpoints import REQUEST, disable, secret_of, targets, url_
 RETRY_AFTER_S: Final = (10.0, 60.0, 300.0)
 GONE: Final = 410
 PAGE: Final = 50
+_REVIVE_BATCH: Final = 200
 
 
 class DeliveryStatus(StrEnum):
@@ -147,6 +148,23 @@ class Deliveries:
         else:
             self._enqueue(session, delivery, self._retry_after_s[delivery.attempts - 1])
         return DeliveryStatus(delivery.status)
+
+    def overdue(self, session: Session, silent_s: float, after: str = "") -> list[tuple[str, str]]:
+        """Deliveries whose attempt should have been made so long ago, with their units; a page by id."""
+        row = WebhookDelivery
+        before = datetime.now(UTC) - timedelta(seconds=silent_s)
+        query = select(row.id, row.unit).where(row.status == DeliveryStatus.PENDING.value, row.next_attempt < before)
+        found = session.execute(query.where(row.id > after).order_by(row.id).limit(_REVIVE_BATCH))
+        return [(delivery_id, unit) for delivery_id, unit in found]
+
+    def revive(self, session: Session, delivery_id: str, unit: str) -> bool:
+        """Queue an attempt again whose unit has ended without making it."""
+        delivery = _locked(session, delivery_id)
+        if delivery is None or delivery.unit != unit or delivery.status != DeliveryStatus.PENDING.value:
+            return False
+        delivery.round += 1
+        self._enqueue(session, delivery, None)
+        return True
 
     def redeliver(self, session: Session, account_id: str, delivery_id: str) -> DeliveryView:
         """Send a message that was delivered, or was given up, again: at once, and with all its retries.

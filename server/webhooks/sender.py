@@ -59,6 +59,9 @@ class Sender:
             status = self._post(attempt.url, attempt.body.encode(), headers, timeout_s=self._timeout_s)
         except PostFailed as failure:
             outcome = Outcome(None, str(failure)[:200], time.monotonic() - began)
+        except Exception:  # a bug must not leave the delivery waiting for ever
+            log.exception("a webhook could not be sent", delivery=delivery_id)
+            outcome = Outcome(None, "It could not be sent", time.monotonic() - began)
         else:
             outcome = Outcome(status, None, time.monotonic() - began)
         state = self._run(self._deliveries.record, attempt, outcome)

@@ -106,6 +106,30 @@ def test_what_cannot_be_reached_is_logged_in_words(world: World, receiver: Recei
     assert sent.log[0]["status"] is None
 
 
+def test_a_bug_in_the_client_counts_as_an_attempt_that_failed(world: World, receiver: Receiver) -> None:
+    listen(world, receiver)
+    end(world)
+
+    def broken(*_: Any, **__: Any) -> int:
+        raise ZeroDivisionError("a detail")
+
+    sent = send(world, broken)
+    assert (sent.status, sent.attempts, sent.log[0]["error"]) == ("pending", 1, "It could not be sent")
+
+
+def test_an_attempt_that_lost_its_place_is_queued_again_under_another_unit(world: World, receiver: Receiver) -> None:
+    listen(world, receiver)
+    end(world)
+    sent = world.parts.deliveries
+    [(delivery_id, unit)] = world.run(sent.overdue, -1)
+    assert world.run(sent.overdue, 60) == []
+    assert world.run(sent.revive, delivery_id, unit)
+    assert not world.run(sent.revive, delivery_id, unit)
+    assert world.deliveries()[0].unit != unit
+    assert send(world).status == "delivered"
+    assert world.run(sent.overdue, -1) == []
+
+
 def test_410_ends_the_attempts_and_disables_the_accounts_url(world: World, receiver: Receiver) -> None:
     listen(world, receiver, "/status/410")
     end(world)
