@@ -12,7 +12,6 @@ from server.database.tables import Job
 from server.jobs.states import ACTIVE, JobStatus, JobView
 
 PAGE = 50
-MAX_PAGE = 100
 
 
 def view(job: Job) -> JobView:
