@@ -14,6 +14,7 @@ from PIL import Image
 
 from media.avatar.assets import DEMO_PORTRAIT
 from tests.peers.files import serving
+from tests.peers.webhook_receiver import Receiver, receiving
 from tests.seeds.live import Live, has_node, live
 from tests.seeds.sample import sample_json
 
@@ -64,7 +65,15 @@ def test_an_image_in_node_is_refused_as_documented(server: Live) -> None:
     assert "Cannot read properties of undefined (reading 'jobId')" in done.stderr, done
 
 
-def test_an_avatar_is_made_and_speaks(server: Live) -> None:
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+def test_an_avatar_is_made_and_speaks_and_a_webhook_hears_of_it(server: Live, receiver: Receiver) -> None:
+    hook = server.ask("POST", "/v1/webhooks", json={"url": receiver.url("/ok")}).json()
+    receiver.secrets["/ok"] = hook["secret"]
     body = {
         **sample_json("create_avatar"),
         "image_url": f"{server.media}/photo.jpg",
@@ -85,6 +94,10 @@ def test_an_avatar_is_made_and_speaks(server: Live) -> None:
         assert container.duration is not None
         assert container.duration / 1e6 == pytest.approx(video["duration"], abs=0.1)
         assert container.streams.video[0].height == 720
+    (told,) = receiver.wait(1, 30)
+    assert told.genuine
+    assert (told.body["event"], told.body["data"]["id"]) == ("video.completed", video["id"])
+    assert httpx.get(told.body["data"]["video_url"]).content == film.read_bytes()
     content = server.ask(
         "POST", "/v1/content/generate", json={**sample_json("generate_content"), "avatar_id": avatar.json()["id"]}
     )
