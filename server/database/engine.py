@@ -28,13 +28,16 @@ class DatabaseError(Exception):
 class Database:
     """Runs functions of a `Session` in transactions: SQLite (WAL, one writer at a time, waited for) or PostgreSQL.
 
-    `url` is SQLAlchemy's; `threads` bounds connections and transactions at once.
+    `url` is SQLAlchemy's; `threads` bounds transactions at once: of SQLite the reading ones, beside one that writes.
     """
 
     def __init__(self, url: str, *, threads: int = 4) -> None:
         self._engine = _engine(url, threads)
         self._reader = self._engine.execution_options(**{_READS: True})
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
+        # SQLite lets one write at a time and has the others sleep and try again: ours wait their turn in one queue.
+        in_file = self._engine.dialect.name == "sqlite"
+        self._writers = ThreadPoolExecutor(1, thread_name_prefix="database-writer") if in_file else self._pool
         self._closed = False
 
     def migrate(self) -> None:
@@ -58,7 +61,7 @@ class Database:
         if self._closed:
             raise DatabaseError("the database is closed")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: self.run_here(work, *args, **kwargs))
+        return await loop.run_in_executor(self._writers, lambda: self.run_here(work, *args, **kwargs))
 
     def run_here(self, work: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """`run` on the calling thread, for programs without an event loop."""
@@ -103,6 +106,7 @@ class Database:
     def close(self) -> None:
         """Finish the transactions that run, drop those that wait, close all connections."""
         self._closed = True
+        self._writers.shutdown(wait=True, cancel_futures=True)
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._engine.dispose()
 
@@ -120,7 +124,7 @@ def _ask(session: Session) -> None:
 def _engine(address: str, threads: int) -> Engine:
     url = make_url(address)
     # Errors quote a statement's parameters unless told not to, and ours hold what was said and what must stay secret.
-    common: dict[str, Any] = {"pool_size": threads, "max_overflow": 0, "hide_parameters": True}
+    common: dict[str, Any] = {"pool_size": threads + 1, "max_overflow": 0, "hide_parameters": True}
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() != "sqlite":
