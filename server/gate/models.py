@@ -45,7 +45,9 @@ class SnakeAnswer(BaseModel):
     """The body of an answer of the families that write snake_case."""
 
 
-_SAYS_SOMETHING = r"\S"
+# What is a space differs between the dialects of regular expressions that validate it here and read it elsewhere:
+# a text says something if it has a character that is none in any of them.
+_SAYS_SOMETHING = r"[^\s\x1c-\x1f\x85\uFEFF]"
 _URL = r"^[hH][tT][tT][pP][sS]?://[^\s/?#\\]+[^\s\\]*$"
 _IDENTIFIER = r"^[A-Za-z0-9._:-]+$"
 _LANGUAGE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"

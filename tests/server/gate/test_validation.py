@@ -58,6 +58,7 @@ def test_plans_are_ordered() -> None:
         ({}, "prompt: is required"),
         ({"prompt": ""}, "prompt: must have at least 1 character"),
         ({"prompt": " \t"}, "prompt: must not be blank"),
+        ({"prompt": "\u0085\ufeff\u2003\x1c"}, "prompt: must not be blank"),
         ({"prompt": "x" * 21}, "prompt: must have at most 20 characters"),
         ({"prompt": 5}, "prompt: must be a valid string"),
         ({"prompt": None}, "prompt: must be a valid string"),
