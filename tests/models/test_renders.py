@@ -90,7 +90,7 @@ def test_speed_is_the_voices_own(place: Workplace) -> None:
         ]
         for speed in (0.8, 1.6)
     )
-    assert slow / fast == pytest.approx(2.0, rel=0.2)
+    assert 1.4 < slow / fast < 2.4  # pauses keep their length, and the voice varies
 
 
 def test_a_photo_speaks_a_text(place: Workplace, recogniser: WhisperModel) -> None:
