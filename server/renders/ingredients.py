@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from media import decoding
-from media.audio.frames import AudioFrame
+from media.audio.wav import write_wav
 from media.avatar.errors import PortraitRefused
 from media.decoding import MediaError, Picture
 from media.speech.synthesis.errors import SynthesisError
@@ -38,13 +38,18 @@ async def picture_at(context: JobContext, url: str, field: str) -> Picture:
         return await decoding.decode_image(path, max_side=LONGEST_SIDE)
 
 
-async def sound_at(context: JobContext, url: str, field: str, *, longest: float) -> AudioFrame:
-    """The sound a URL names, mono, at most `longest` seconds. Raises `JobFailed`."""
+async def sound_at(context: JobContext, url: str, field: str, *, longest: float) -> Path:
+    """The sound a URL names, mono, at most `longest` seconds, as a WAV file of ours: ten minutes are 115 MB otherwise.
+
+    Raises `JobFailed`.
+    """
     path = await _fetched(context, url, field, MAX_SOUND_BYTES)
     with explained(field):
         samples = await decoding.decode_audio(path, rate=SOUND_RATE, max_seconds=longest)
     path.unlink(missing_ok=True)
-    return AudioFrame(samples, SOUND_RATE, 0)
+    decoded = context.work_dir / f"{field}.wav"
+    await asyncio.to_thread(write_wav, decoded, samples, SOUND_RATE)
+    return decoded
 
 
 async def _fetched(context: JobContext, url: str, field: str, most: int) -> Path:
