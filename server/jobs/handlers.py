@@ -125,6 +125,10 @@ class Files(Protocol):
         """A URL for it that expires."""
         ...
 
+    def sweep(self) -> int:
+        """Remove what has been kept long enough and what crashes left behind; returns how many files."""
+        ...
+
 
 class Fetch(Protocol):
     """The guarded way to get what a user's URL names."""

@@ -198,7 +198,8 @@ class Keeper:
                     log.warning("it had lost its place in the queue", what=what, id=found)
 
     def _sweep(self, _now: float) -> None:
-        """Remove jobs that are too old with their files, and units that ended a day ago."""
+        """Remove jobs that are too old with their files, other files whose time is over, and units of days ago."""
         remove_expired(self._database, self._files)
+        self._files.sweep()
         while not self._stopping.is_set() and self._durable.forget(_UNITS_KEPT_S):
             pass

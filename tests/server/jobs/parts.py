@@ -53,6 +53,9 @@ class FolderFiles:
     def delete(self, key: str) -> None:
         (self.root / key).unlink(missing_ok=True)
 
+    def sweep(self) -> int:
+        return 0
+
     def sign(self, key: str) -> str:
         return f"https://files.example/{key}?signed"
 

@@ -251,6 +251,9 @@ def test_files_that_cannot_be_removed_keep_their_job(world: World) -> None:
         def delete(self, key: str) -> None:
             raise OSError("the disk is away")
 
+        def sweep(self) -> int:
+            return 0
+
     later = datetime.now(UTC) + timedelta(days=100)
     assert remove_expired(world.database, Broken(), later) == 0  # type: ignore[arg-type]
     assert world.job(job_id).status is JobStatus.COMPLETED
