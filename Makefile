@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 # One set of versions for every Python from 3.11 on: upper bounds of a backport that newer ones no longer need are ignored.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
   --ignore-requires-python
@@ -39,9 +40,10 @@ serve: $(RUNTIME)
 	@exec $(BIN)/python -m server serve
 
 # The suite runs the real weights, the optional ones too; what cannot be had here (Kokoro needs npm) its tests name.
+# Much of it waits for speech to be spoken and for processes to start, so two run side by side: make test WORKERS=0 for one.
 test: $(DEV) $(VENV)/.peers
 	-@$(BIN)/python -m media.models fetch --all
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff check .
