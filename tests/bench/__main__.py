@@ -30,8 +30,14 @@ OTHERS: Final = (
     ("Finished or not: the completion judge", ("tests.bench.completion",)),
     ("Voices", ("tests.bench.voices", "--rounds", "10")),
     ("Live faces in the browser", ("tests.bench.faces",)),
+    ("Browser sessions on good and bad networks", ("tests.bench.browser", "--words")),
+    ("What sessions leave behind", ("tests.bench.sessions",)),
+    ("Batch renders", ("tests.bench.studio",)),
+    ("Renders over REST", ("tests.bench.renders",)),
+    ("Throughput of the platform", ("tests.bench.platform",)),
+    ("Jobs and kill -9", ("tests.bench.jobs", "--kills", "20", "--jobs", "120")),
 )
-OTHER_TIMEOUT: Final = 420
+OTHER_TIMEOUT: Final = 900
 
 
 def main() -> int:
