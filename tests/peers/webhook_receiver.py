@@ -75,7 +75,11 @@ def receiving() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender was killed: nothing has come
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             before = receiver.take(self.path, headers, body)
             self._answer(self.path.strip("/").split("/"), before)
