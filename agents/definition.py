@@ -163,6 +163,34 @@ class PhraseBook(_Strict):
     time_is_up: Phrases = ["I am afraid our time is up. Thank you for calling. Goodbye!"]
 
 
+class PhoneDefinition(_Strict):
+    """How the agent behaves on calls that it makes, and what it says there besides its greeting.
+
+    Texts may hold `{name}` placeholders, filled in from the call's variables. `on_machine`: what it does where a
+    machine answers, if `detect_machine` tells; `message` is left after the beep. `disclosure` is said first in every
+    outbound call, `consent` first in every call that is recorded. `screening` answers "please say who is calling";
+    `opt_out` confirms that somebody is not called again.
+    """
+
+    on_machine: Literal["hang_up", "leave_message", "carry_on"] = "hang_up"
+    detect_machine: bool = True
+    message: str = Field(default="", max_length=2000)
+    disclosure: str = Field(default="", max_length=1000)
+    recording: bool = False
+    consent: str = Field(default="This call is recorded.", max_length=1000)
+    screening: str = Field(default="", max_length=1000)
+    opt_out: str = Field(
+        default="Of course. I have taken your number off our list, and we will not call you again. Goodbye.",
+        max_length=1000,
+    )
+
+    @model_validator(mode="after")
+    def _message_to_leave(self) -> PhoneDefinition:
+        if self.on_machine == "leave_message" and not self.message.strip():
+            raise ValueError("message must be set where on_machine is leave_message")
+        return self
+
+
 class AgentDefinition(_Strict):
     """One agent. `turn_taking` overrides options of `agents.conversation.policy.TurnPolicy`, which checks them.
 
@@ -185,6 +213,7 @@ class AgentDefinition(_Strict):
     tools: list[ToolDefinition] = Field(default_factory=list)
     knowledge: KnowledgeDefinition = KnowledgeDefinition()
     phrases: PhraseBook = PhraseBook()
+    phone: PhoneDefinition = PhoneDefinition()
     max_call_minutes: float = Field(default=30.0, gt=0.0, le=240.0)
     folder: Path = Field(default=Path(), exclude=True)
 
@@ -314,6 +343,7 @@ _SECTIONS: dict[str | int, Any] = {
     "llm": LlmChoice,
     "knowledge": KnowledgeDefinition,
     "phrases": PhraseBook,
+    "phone": PhoneDefinition,
     "questions": QuestionAnswer,
     **_FORMS,
 }

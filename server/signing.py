@@ -61,6 +61,27 @@ class LinkSigner:
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
 
 
+class Seal:
+    """Texts that we recognise as ours when they come back: each is followed by its signature."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def close(self, text: str) -> str:
+        """The text with its signature."""
+        return f"{text}.{self._signature(text)}"
+
+    def open(self, sealed: str) -> str | None:
+        """The text that we sealed; None for anything else."""
+        text, _, signature = sealed.rpartition(".")
+        if hmac.compare_digest(self._signature(text).encode(), signature.encode("utf-8", "surrogatepass")):
+            return text
+        return None
+
+    def _signature(self, text: str) -> str:
+        return hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
 def _create(path: Path) -> None:
     """Write a random key, unless another process does so at the same moment: then theirs counts."""
     handle, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=path.parent)  # readable by us alone

@@ -27,6 +27,7 @@ from server.avatars.library import NAME_LENGTH, AvatarLibrary
 from server.avatars.preview import film, speak
 from server.avatars.records import AvatarRecord
 from server.avatars.studio import SOMEBODY_WAITS, AvatarStudio, StudioBusy
+from server.bodies import read_body
 from server.browser.access import PageAccess, Visitor
 from server.browser.agents import AGENTS_PATH, Posters
 from server.browser.errors import Forbidden, Refused, TooMany
@@ -34,6 +35,7 @@ from server.browser.routes import answering
 from server.made_agents.records import AgentRecord
 from server.made_agents.service import AgentService
 from server.middleware import BodyBounds
+from server.platform.times import timestamp
 
 PATH: Final = "/api/page/avatars"
 CONSENT: Final = "X-Visavis-Consent"
@@ -234,7 +236,7 @@ class PageAvatars:
             "warnings": list(avatar.warnings),
             "poster": None if tag is None else f"{AGENTS_PATH}/{agent.id}/poster?v={tag}",
             "preview": f"{PATH}/{avatar.id}/preview.mp4",
-            "expiresAt": None if avatar.expires is None else _time(avatar.expires),
+            "expiresAt": None if avatar.expires is None else timestamp(avatar.expires),
         }
 
 
@@ -251,14 +253,12 @@ def avatar_name(given: str) -> str:
 
 async def _body(request: Request) -> bytes:
     """The picture as it was sent. Raises `PictureRefused` where it is empty or too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise PictureRefused("PAYLOAD_TOO_LARGE", f"The picture has more than {MOST_BYTES >> 20} MB.")
+    body = await read_body(request, MOST_BYTES)
+    if body is None:
+        raise PictureRefused("PAYLOAD_TOO_LARGE", f"The picture has more than {MOST_BYTES >> 20} MB.")
     if not body:
         raise PictureRefused("UNSUPPORTED_MEDIA_TYPE", "The body is empty: the picture itself is expected in it.")
-    return bytes(body)
+    return body
 
 
 async def _both(
@@ -271,7 +271,3 @@ async def _both(
     finally:
         speaking.cancel()
         await asyncio.gather(speaking, return_exceptions=True)
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +16,7 @@ from server.browser.errors import Forbidden, Unauthorised
 from server.browser.options import BrowserOptions
 from server.owners import Asker, Owner
 from server.phone.gate import is_local
+from server.signing import Seal
 
 COOKIE: Final = "visavis_page"
 
@@ -54,7 +53,7 @@ class PageAccess:
     ) -> None:
         self._options = options
         self._clock = clock
-        self._key = key or secrets.token_bytes(32)
+        self._seal = Seal(key or secrets.token_bytes(32))
 
     def agents_for(self, connection: HTTPConnection) -> frozenset[str] | None:
         """Whom a visitor of the page may talk to without a key: None for all, else these (maybe none)."""
@@ -66,10 +65,9 @@ class PageAccess:
         if agents is not None and not agents:
             return False
         expires = int(self._clock() + self._options.page_ttl)
-        signed = f"{expires}.{self._known(connection) or secrets.token_hex(16)}"
         response.set_cookie(
             COOKIE,
-            f"{signed}.{self._signature(signed)}",
+            self._seal.close(f"{expires}.{self._known(connection) or secrets.token_hex(16)}"),
             max_age=int(self._options.page_ttl),
             path="/",
             secure=self._options.public_url.startswith("https:") and not is_local(connection),
@@ -92,15 +90,8 @@ class PageAccess:
 
     def _known(self, connection: HTTPConnection) -> str | None:
         """The visitor whose cookie this is, maybe an old one; None without one of ours."""
-        signed, _, signature = connection.cookies.get(COOKIE, "").rpartition(".")
-        if not signature or not hmac.compare_digest(
-            self._signature(signed).encode(), signature.encode("utf-8", "surrogatepass")
-        ):
-            return None
-        return signed.partition(".")[2] or None
-
-    def _signature(self, signed: str) -> str:
-        return hmac.new(self._key, signed.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        signed = self._seal.open(connection.cookies.get(COOKIE, ""))
+        return None if signed is None else signed.partition(".")[2] or None
 
 
 def is_own_page(connection: HTTPConnection, public_url: str) -> bool:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from server.bodies import read_body
 from server.browser.access import Authenticate, PageAccess, Visitor, bearer, identify
 from server.browser.agents import AGENTS_PATH, AgentRoutes, Catalogue, PeoplesAgents, Posters
 from server.browser.calls import Calls, converse
@@ -28,6 +29,7 @@ from server.browser.video import VideoFactory
 from server.database import Database, authenticate
 from server.errors import error_response
 from server.phone.options import SessionFactory
+from server.platform.times import timestamp
 from server.settings import Settings
 
 SESSIONS_PATH: Final = "/api/sessions"
@@ -106,7 +108,7 @@ class BrowserEndpoints:
         content = {
             "id": ticket.id,
             "token": ticket.token,
-            "expiresAt": expires.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "expiresAt": timestamp(expires),
             "iceServers": ice_servers(self._options, ticket.id, time.time()),
         }
         return JSONResponse({"data": content}, 201)
@@ -286,11 +288,9 @@ async def _json(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refused("The body is a JSON object: Content-Type: application/json is expected")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Refused(f"The body has at most {MAX_BODY} bytes")
+    body = await read_body(request, MAX_BODY)
+    if body is None:
+        raise Refused(f"The body has at most {MAX_BODY} bytes")
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

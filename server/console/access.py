@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +11,7 @@ from starlette.responses import Response
 
 from server.browser.access import is_own_page
 from server.phone.gate import is_local
+from server.signing import Seal
 
 COOKIE: Final = "visavis_console"
 SIGNED_IN_S: Final = 12 * 3600
@@ -28,16 +27,15 @@ class ConsoleAccess:
     """
 
     def __init__(self, key: bytes, public_url: str, clock: Callable[[], float] = time.time) -> None:
-        self._key = key
+        self._seal = Seal(key)
         self._public_url = public_url
         self._clock = clock
 
     def sign_in(self, connection: HTTPConnection, response: Response, key_id: str) -> None:
         """Add the cookie that stands for this API key."""
-        signed = f"{key_id}.{int(self._clock()) + SIGNED_IN_S}"
         response.set_cookie(
             COOKIE,
-            f"{signed}.{self._signature(signed)}",
+            self._seal.close(f"{key_id}.{int(self._clock()) + SIGNED_IN_S}"),
             max_age=SIGNED_IN_S,
             path="/",
             secure=self._public_url.startswith("https:") and not is_local(connection),
@@ -51,15 +49,10 @@ class ConsoleAccess:
 
     def key_id(self, connection: HTTPConnection) -> str | None:
         """The id of the API key that this request's cookie stands for; None where nobody is signed in."""
-        signed, _, signature = connection.cookies.get(COOKIE, "").rpartition(".")
-        if not signature or not hmac.compare_digest(
-            self._signature(signed).encode(), signature.encode("utf-8", "surrogatepass")
-        ):
+        signed = self._seal.open(connection.cookies.get(COOKIE, ""))
+        if signed is None:
             return None
         key_id, _, expires = signed.rpartition(".")
         if not expires.isdecimal() or self._clock() >= int(expires) or len(key_id) > _LONGEST_ID:
             return None
         return key_id if is_own_page(connection, self._public_url) else None
-
-    def _signature(self, signed: str) -> str:
-        return hmac.new(self._key, signed.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

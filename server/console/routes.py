@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from server.bodies import read_body
 from server.browser.access import address_of, is_own_page
 from server.console.access import ConsoleAccess
 from server.database import Identity
@@ -72,7 +73,7 @@ class Console:
             return response
         try:
             check_json_type(request.headers.get("content-type", ""))
-            asked = validated(SignIn, parse_json(await _bounded(request)))
+            asked = validated(SignIn, parse_json(await read_body(request, MAX_BODY) or b""))
             account = await self._gate.authenticator.identify(asked.key.strip())
         except ApiError as error:
             return refused(error, SESSION)
@@ -90,15 +91,6 @@ class Console:
         response = Response(status_code=204)
         self._access.sign_out(response)
         return response
-
-
-async def _bounded(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            break  # no key is as long: what was read is not JSON
-    return bytes(body)
 
 
 def _shown(account: Identity) -> dict[str, str]:

@@ -194,7 +194,7 @@ class Avatars:
             id=avatar.id,
             name=avatar.name,
             preview_url=self._desk.sign(avatar_key(avatar.id, PICTURE)) if preview else None,
-            created_at=timestamp(avatar.created) or "",
+            created_at=timestamp(avatar.created),
             voice_id=avatar.voice,
             warnings=list(avatar.warnings),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
@@ -234,8 +233,8 @@ def _shown(agent: AgentRecord) -> VoiceAgent:
         avatar_id=agent.avatar_id,
         language=str(definition.get("language", "en")),
         status=agent.status,
-        created_at=_moment(agent.created),
-        updated_at=_moment(agent.updated),
+        created_at=timestamp(agent.created),
+        updated_at=timestamp(agent.updated),
     )
 
 
@@ -246,13 +245,9 @@ def _shown_call(call: CallRecord) -> VoiceCall:
         channel=call.channel,
         peer=call.peer,
         status="active" if call.ended is None else "completed",
-        started_at=_moment(call.started),
+        started_at=timestamp(call.started),
         ended_at=timestamp(call.ended),
         duration_seconds=None if call.ended is None else round((call.ended - call.started).total_seconds(), 3),
         end_reason=call.end_reason,
         turns=call.turns,
     )
-
-
-def _moment(moment: datetime) -> str:
-    return timestamp(moment) or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 from server.jobs.handlers import FAILED_TEXT
 from server.jobs.states import JobStatus, JobView, in_words_of
@@ -15,6 +15,12 @@ CANCELLED_TEXT = "The job was cancelled"
 _TYPES = {"F5": "ai_talking_video"}
 
 
+@overload
+def timestamp(moment: datetime) -> str: ...
+@overload
+def timestamp(moment: None) -> None: ...
+@overload
+def timestamp(moment: datetime | None) -> str | None: ...
 def timestamp(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC, to the millisecond, with a Z."""
     if moment is None:

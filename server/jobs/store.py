@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
@@ -21,25 +22,7 @@ _BY_ID = select(*(_COLUMNS[field.name] for field in fields(JobView))).where(_COL
 
 def view(job: Job) -> JobView:
     """What may be shown of a row."""
-    return JobView(
-        id=job.id,
-        account_id=job.account_id,
-        family=job.family,
-        kind=job.kind,
-        status=JobStatus(job.status),
-        phase=job.phase,
-        progress=job.progress,
-        payload=job.payload,
-        result=job.result,
-        error=job.error,
-        error_code=job.error_code,
-        price=job.price,
-        webhook_url=job.webhook_url,
-        created=job.created,
-        started=job.started,
-        updated=job.updated,
-        finished=job.finished,
-    )
+    return _view({field.name: getattr(job, field.name) for field in fields(JobView)})
 
 
 def find(session: Session, account_id: str, job_id: str, *, families: tuple[str, ...] = ()) -> JobView | None:
@@ -47,7 +30,7 @@ def find(session: Session, account_id: str, job_id: str, *, families: tuple[str,
     row = session.execute(_BY_ID, {"wanted": job_id}).mappings().first()
     if row is None or row["account_id"] != account_id or (families and row["family"] not in families):
         return None
-    return JobView(**{**row, "status": JobStatus(row["status"])})
+    return _view(dict(row))
 
 
 def listing(
@@ -103,3 +86,7 @@ def locked(session: Session, job_id: str) -> Job | None:
     query = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
     found: Job | None = session.scalar(query)
     return found
+
+
+def _view(columns: Mapping[str, Any]) -> JobView:
+    return JobView(**{**columns, "status": JobStatus(columns["status"])})

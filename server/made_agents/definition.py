@@ -20,6 +20,7 @@ FIELDS: Final = frozenset(
         "llm",
         "max_call_minutes",
         "name",
+        "phone",
         "phrases",
         "short_prompt",
         "system_prompt",

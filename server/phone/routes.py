@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from server.bodies import read_body
 from server.phone.call import INTERNAL_ERROR, POLICY, TRY_LATER, CallerGone, PhoneCall
 from server.phone.gate import Gate
 from server.phone.options import PhoneOptions, SessionFactory
@@ -148,11 +149,9 @@ async def _form(request: Request) -> list[tuple[str, str]]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise _BadForm(415, "expected application/x-www-form-urlencoded")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM:
-            raise _BadForm(413, f"a form has at most {MAX_FORM} bytes")
+    body = await read_body(request, MAX_FORM)
+    if body is None:
+        raise _BadForm(413, f"a form has at most {MAX_FORM} bytes")
     try:
         return parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:

@@ -13,11 +13,10 @@ from server.settings.model import (
     SessionSettings,
     Settings,
     StorageSettings,
-    TelephonySettings,
     TtsSettings,
-    TwilioSettings,
     WebhookSettings,
 )
+from server.settings.phone import TelephonySettings, TwilioSettings
 
 __all__ = [
     "AsrSettings",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -21,23 +20,14 @@ from pydantic import (
 )
 
 from agents.conversation.policy import TurnPolicy
+from server.settings.phone import TelephonySettings
 from server.settings.platform import LimitSettings, ModelSettings, PlansSettings, PriceSettings
-from server.settings.section import Section
+from server.settings.section import HttpUrl, Section
 
 BOOTSTRAP_KEY_LENGTH = 32
 WHISPER_SIZES = ("tiny", "base", "small")
 
 Network = IPv4Network | IPv6Network
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http:// or https:// address without query")
-    return value.rstrip("/")
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -143,19 +133,6 @@ class AvatarSettings(Section):
                 f"weights must be set where renderer is {self.renderer}: the file or folder of its weights"
             )
         return self
-
-
-class TwilioSettings(Section):
-    """The account whose signatures are checked; without a token only this machine may connect."""
-
-    auth_token: SecretStr = SecretStr("")
-
-
-class TelephonySettings(Section):
-    """Phone calls."""
-
-    default_agent: str = Field(default="demo", min_length=1)
-    twilio: TwilioSettings = TwilioSettings()
 
 
 class WebSettings(Section):

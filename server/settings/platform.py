@@ -97,6 +97,7 @@ class PriceSettings(Section):
     instant_ad_more: Credits = 250
     photoshoot: Credits = 30
     call_minute: Credits = 10
+    inbound_minute: Credits = 0
     avatar_video: Credits = 250
     content: Credits = 300
     agent: Credits = 250

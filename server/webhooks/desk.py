@@ -218,7 +218,7 @@ def _shown(found: Registered) -> Webhook:
         url=found.url,
         events=list(found.events),
         disabled=found.disabled is not None,
-        created_at=timestamp(found.created) or "",
+        created_at=timestamp(found.created),
     )
 
 
@@ -232,7 +232,7 @@ def _delivery(found: DeliveryView) -> Delivery:
         attempts=found.attempts,
         last_status=found.last_status,
         log=list(found.log),
-        created_at=timestamp(found.created) or "",
+        created_at=timestamp(found.created),
         next_attempt_at=timestamp(found.next_attempt),
         finished_at=timestamp(found.finished),
     )

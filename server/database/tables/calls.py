@@ -26,7 +26,11 @@ class Call(Base):
 
 
 class Turn(Base):
-    """One exchange: what the caller said, what was answered, what of it was heard, and how long each stage took."""
+    """One exchange: what the caller said, what was answered, what of it was heard, and how long each stage took.
+
+    `words`: `{"caller": [[word, begin, end], …], "agent": […]}`, seconds from the beginning of the conversation; the
+    agent's are those that were heard. None where they are not kept.
+    """
 
     __tablename__ = "turns"
     __table_args__ = (UniqueConstraint("call_id", "sequence"),)
@@ -44,3 +48,4 @@ class Turn(Base):
     completion_tokens: Mapped[int | None] = mapped_column()
     interrupted: Mapped[bool] = mapped_column()
     error: Mapped[str | None] = mapped_column(Text)
+    words: Mapped[dict[str, Any] | None] = mapped_column(JSON)
