@@ -49,7 +49,7 @@ class CallBook(Protocol):
     async def incoming(
         self, sid: str, *, carrier: str, caller: str, called: str, agent_id: str | None
     ) -> CallOrder | CallRefused:
-        """Somebody calls the number `called`. `agent_id`: where the webhook's URL names one. The same sid, the same call."""
+        """Somebody calls `called`. `agent_id`: where the webhook's URL names one. The same sid, the same call."""
         ...
 
     async def answered(self, call_id: str, sid: str) -> CallOrder | None:
