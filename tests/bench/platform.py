@@ -13,6 +13,7 @@ import multiprocessing
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -76,46 +77,68 @@ async def measure(url: str, key: str, seconds: float, connections: int, server: 
     """Reads, then writes."""
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 80
     order = json.dumps(VOICE).encode()
-    status, body = await _one(host, port, _request("POST", "/api/generate/voice", key, order))
-    job = json.loads(body)["data"]["jobId"] if status == 202 else "unknown"
-    reads = _request("GET", f"/api/jobs?id={job}", key)
-    if (await _one(host, port, reads))[0] == 404:
-        print("there is no GET /api/jobs yet: reading usage instead")
-        reads = _request("GET", "/api/usage", key)
-    for name, request in (
+    status, body = await send(url, request("POST", "/api/generate/voice", key, order))
+    assert status == 202, body
+    job = json.loads(body)["data"]["jobId"]
+    reads = request("GET", f"/api/jobs?id={job}", key)
+    for name, asked in (
         ("GET one job", reads),
-        ("GET usage", _request("GET", "/api/usage", key)),
-        ("refused: no engine (403)", _request("POST", "/api/generate/image", key, b'{"prompt": "a city"}')),
-        ("POST voice", _request("POST", "/api/generate/voice", key, order)),
+        ("GET usage", request("GET", "/api/usage", key)),
+        ("refused: no engine (403)", request("POST", "/api/generate/image", key, b'{"prompt": "a city"}')),
+        ("POST voice", request("POST", "/api/generate/voice", key, order)),
     ):
         before = server.cpu_times()
-        result = await _load(name, host, port, request, seconds, connections)
+        result = await load(name, host, port, asked, seconds, connections)
         after = server.cpu_times()
         result.processor = after.user + after.system - before.user - before.system
         print(result, flush=True)
 
 
-async def _load(name: str, host: str, port: int, request: bytes, seconds: float, connections: int) -> Result:
+async def load(
+    name: str,
+    host: str,
+    port: int,
+    asked: bytes,
+    seconds: float,
+    connections: int,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    rate: float = 0,
+) -> Result:
+    """Send a request again and again on each of the connections, until the time is up or `stopped`.
+
+    `rate`: requests a second, all connections together, at most; 0: as many as are answered.
+    """
     result = Result(name, seconds)
-    await asyncio.gather(*(_connection(host, port, request, seconds, result) for _ in range(connections)))
+    began = time.perf_counter()
+    pause = connections / rate if rate else 0.0
+    await asyncio.gather(
+        *(_connection(host, port, asked, began + seconds, result, stopped, pause) for _ in range(connections))
+    )
+    result.seconds = time.perf_counter() - began
     return result
 
 
-async def _connection(host: str, port: int, request: bytes, seconds: float, result: Result) -> None:
+async def _connection(
+    host: str, port: int, asked: bytes, end: float, result: Result, stopped: Callable[[], bool], pause: float
+) -> None:
     reader, writer = await asyncio.open_connection(host, port)
-    end = time.perf_counter() + seconds
-    while (began := time.perf_counter()) < end:
-        writer.write(request)
+    while (began := time.perf_counter()) < end and not stopped():
+        writer.write(asked)
         status, _ = await _answer(reader)
-        result.milliseconds.append(1000 * (time.perf_counter() - began))
+        took = time.perf_counter() - began
+        result.milliseconds.append(1000 * took)
         result.statuses[status] += 1
+        if pause > took:
+            await asyncio.sleep(pause - took)
     writer.close()
     await writer.wait_closed()
 
 
-async def _one(host: str, port: int, request: bytes) -> tuple[int, bytes]:
-    reader, writer = await asyncio.open_connection(host, port)
-    writer.write(request)
+async def send(url: str, asked: bytes) -> tuple[int, bytes]:
+    """Send one request; status and body of the answer."""
+    reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port or 80)
+    writer.write(asked)
     answer = await _answer(reader)
     writer.close()
     await writer.wait_closed()
@@ -128,7 +151,8 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return int(head.split(b" ", 2)[1]), await reader.readexactly(length)
 
 
-def _request(method: str, target: str, key: str, body: bytes = b"") -> bytes:
+def request(method: str, target: str, key: str, body: bytes = b"") -> bytes:
+    """A request as it goes over the wire."""
     lines = [f"{method} {target} HTTP/1.1", "host: bench", f"authorization: Bearer {key}"]
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]

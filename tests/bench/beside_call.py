@@ -1,0 +1,106 @@
+"""What REST traffic does to a call, and a call to it: `python -m tests.bench.beside_call [--turns N]`.
+
+The whole server with its models in one process and no workers, its limits switched off; a caller holds one conversation
+after another: alone, beside clients that ask for a job as fast as they are answered, beside clients that order speech.
+Clients, caller and the paced language model share the cores with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import secrets
+import tempfile
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import uvloop
+
+from tests.bench import processes, talk
+from tests.bench.figures import Figures, milliseconds, quantile
+from tests.bench.platform import VOICE, Result, load, request, send
+
+CONNECTIONS: Final = 16
+SECONDS: Final = 600.0
+"""At most; the clients end with the conversation."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.beside_call", description=__doc__)
+    parser.add_argument("--turns", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=0, help="requests a second at most; 0: as many as are answered")
+    options = parser.parse_args()
+    asyncio.run(measure(options.turns, options.rate))
+
+
+async def measure(turns: int, rate: float) -> None:
+    """Three conversations on one server."""
+    key = "sk_live_" + secrets.token_hex(20)
+    quiet = {"VISAVIS_LIMITS__ENABLED": "false", "VISAVIS_JOBS__WORKERS": "0", "VISAVIS_BOOTSTRAP_KEY": key}
+    many = {"VISAVIS_JOBS__ACTIVE_PER_ACCOUNT": "1000000", "VISAVIS_PLANS__ENTERPRISE__CREDITS": "1000000000"}
+    print(processes.machine())
+    with tempfile.TemporaryDirectory() as name:
+        async with (
+            processes.language_model(Path(name)) as llm,
+            processes.server(Path(name), llm, **quiet, **many) as (url, _),
+        ):
+            order = request("POST", "/api/generate/voice", key, json.dumps(VOICE).encode())
+            job = json.loads((await send(url, order))[1])["data"]["jobId"]
+            await talk.guarded(talk.converse(url, talk.clips(talk.TURNS), 3))  # everything has run once
+            alone = await conversation(url, turns)
+            show("a call alone", alone, None, None)
+            for title, asked in (
+                ("beside GET one job", request("GET", f"/api/jobs?id={job}", key)),
+                ("beside POST voice", order),
+            ):
+                show(title, *await beside(url, turns, asked, rate), alone)
+
+
+async def conversation(url: str, turns: int) -> Figures:
+    """One call."""
+    return await talk.guarded(talk.converse(url, talk.clips(talk.TURNS), turns))
+
+
+async def beside(url: str, turns: int, asked: bytes, rate: float) -> tuple[Figures, Result]:
+    """One call while clients in another process send `asked` again and again."""
+    near, far = multiprocessing.Pipe()
+    clients = multiprocessing.get_context("spawn").Process(target=drive, args=(url, asked, rate, far))
+    clients.start()
+    await asyncio.to_thread(near.recv)
+    figures = await conversation(url, turns)
+    near.send("stop")
+    result: Result = await asyncio.to_thread(near.recv)
+    clients.join()
+    return figures, result
+
+
+def drive(url: str, asked: bytes, rate: float, pipe: Connection) -> None:
+    """The clients' process."""
+    host, port = urlsplit(url).hostname or "", urlsplit(url).port or 80
+
+    async def run() -> Result:
+        pipe.send("ready")
+        stopped: Callable[[], bool] = pipe.poll
+        return await load("", host, port, asked, SECONDS, CONNECTIONS, stopped=stopped, rate=rate)
+
+    pipe.send(uvloop.run(run()))
+
+
+def show(title: str, call: Figures, result: Result | None, alone: Figures | None) -> None:
+    """A line of the table."""
+    middle, late = quantile(call.answered, 0.5), quantile(call.answered, 0.95)
+    was = quantile(alone.answered, 0.95) if alone is not None else None
+    more = "" if was is None or late is None else f" (p95 {1000 * (late - was):+.0f})"
+    said = (
+        f"voice to voice p50 {milliseconds(middle)}, p95 {milliseconds(late)} ms{more}, {call.lost} lost {call.failed}"
+    )
+    print(f"{title}: {said}" + ("" if result is None else f"\n    {result}"), flush=True)
+
+
+if __name__ == "__main__":
+    main()
