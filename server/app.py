@@ -18,12 +18,12 @@ from server.gate.gate import Gate
 from server.health import health_routes
 from server.metrics import Metrics
 from server.middleware import BodyBounds, BodyLimit, Requests, SecurityHeaders, TrustedProxies
-from server.phone.options import SessionFactory
+from server.phone.options import Sessions
 from server.phone.routes import routes as phone_routes
 from server.settings import Settings
 
 
-class Engine(SessionFactory, Protocol):
+class Engine(Sessions, Protocol):
     """What the application needs of the engine; who serves starts and closes it."""
 
     def ready(self) -> Mapping[str, str]:

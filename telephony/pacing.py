@@ -52,7 +52,7 @@ class PhonePacer:
     Twilio return at once are of an earlier epoch, and say nothing of what was heard.
     """
 
-    def __init__(self, rate: int = 8000, lead: float = DEFAULT_LEAD) -> None:
+    def __init__(self, rate: int = 8000, lead: float = DEFAULT_LEAD, *, epoch: int = 0) -> None:
         self.rate = rate
         self.lead = lead
         self.stray_marks = 0
@@ -63,7 +63,12 @@ class PhonePacer:
         self._sent = 0
         self._heard = 0
         self._lag = 0.0
-        self._epoch = 0
+        self._epoch = epoch
+
+    @property
+    def epoch(self) -> int:
+        """What the marks asked for now are named by; a pacer that follows on the same stream begins after it."""
+        return self._epoch
 
     @property
     def sent_position(self) -> int:
@@ -79,13 +84,17 @@ class PhonePacer:
         """When the next frame may be sent; in the past if at once. `partial`: it would have to be padded."""
         return self._playing_until - (PARTIAL_MARGIN if partial else self.lead - FRAME_SECONDS) - _ROUNDING
 
+    def heard_from(self, now: float) -> float:
+        """When a frame that is sent now begins to be heard."""
+        return max(now, self._playing_until)
+
     def sent(self, now: float, start: int, end: int, turn_id: int, *, last: bool) -> str | None:
         """A frame with the playout positions `start` to `end` goes out; returns the mark to send after it, if any.
 
         `last`: nothing more is ready to be said.
         """
         self.heard(now)  # lets go of the frames that were heard
-        at = max(now, self._playing_until)
+        at = self.heard_from(now)
         self._frames.append(_Sent(at, start, end))
         self._playing_until = at + FRAME_SECONDS
         self._sent = end

@@ -28,7 +28,7 @@ from server.browser.tickets import Ticket, Tickets
 from server.browser.video import VideoFactory
 from server.database import Database, authenticate
 from server.errors import error_response
-from server.phone.options import SessionFactory
+from server.phone.options import Sessions
 from server.platform.times import timestamp
 from server.settings import Settings
 
@@ -51,7 +51,7 @@ class BrowserEndpoints:
 
     def __init__(
         self,
-        factory: SessionFactory,
+        factory: Sessions,
         options: BrowserOptions,
         authenticate: Authenticate,
         *,
@@ -238,7 +238,7 @@ class BrowserEndpoints:
 
 
 def browser_endpoints(
-    factory: SessionFactory,
+    factory: Sessions,
     settings: Settings,
     database: Database,
     *,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from agents.link import Conversant
-from media.audio.frames import SPEECH_RATE, AudioFrame
+from media.audio.frames import SPEECH_RATE, AudioFrame, Samples
 from media.audio.g711 import PHONE_RATE, samples_to_ulaw, ulaw_to_samples
 from media.audio.playout import Playout
 from media.audio.resample import StreamResampler
@@ -27,8 +27,31 @@ REPORT_SECONDS: Final = 0.03
 _LONGEST_GAP: Final = 50  # lost chunks that are heard as silence; a leap beyond is a fault of the counter
 
 
+class LineRecorder(Protocol):
+    """Keeps both sides of a line, float32 at 8 kHz. `server.phone.recording.CallRecorder` implements it.
+
+    Times are seconds of the monotonic clock.
+    """
+
+    def caller(self, samples: Samples, at: float) -> None:
+        """The caller was heard; the frame came at `at`."""
+        ...
+
+    def agent(self, samples: Samples, at: float) -> None:
+        """A frame was sent that is heard from `at` on."""
+        ...
+
+    def cleared(self, at: float) -> None:
+        """What was to be heard after `at` was not."""
+        ...
+
+
 class PhoneLink:
-    """Implements `agents.link.AudioLink` on one media stream.
+    """Implements `agents.link.AudioLink` on one media stream, for one conversant.
+
+    `watch` hears the caller as the session does, before it. `recorder` is given both sides. `on_event` is told what
+    the session notifies. All three may be set and taken away at any time. `after`: the link of the conversant before
+    on the same stream, whose speech is silenced first.
 
     One task, `speak`, does all the writing. It takes speech from the playout only when it is due and the
     connection has taken what came before, so nothing said is queued on our side: when the session flushes, the
@@ -44,20 +67,33 @@ class PhoneLink:
         send: Callable[[str], Awaitable[None]],
         *,
         clock: Callable[[], float] = time.monotonic,
+        recorder: LineRecorder | None = None,
+        on_event: Callable[[str, dict[str, object]], None] | None = None,
+        after: PhoneLink | None = None,
     ) -> None:
         self.hung_up: str | None = None
+        self.watch: Callable[[AudioFrame], None] | None = None
+        self.recorder = recorder
+        self.on_event = on_event
         self._protocol = protocol
         self._send = send
         self._clock = clock
-        self._pacer = PhonePacer(PHONE_RATE)
+        self._pacer: PhonePacer = PhonePacer(PHONE_RATE, epoch=0 if after is None else after._pacer.epoch + 1)
         self._session: Conversant | None = None
         self._playout: Playout | None = None
         self._tones = np.zeros(0, np.float32)
         self._awake = asyncio.Event()
-        self._clear_due = False
+        self._clear_due = after is not None
         self._reported = 0
         self._resampler = StreamResampler(PHONE_RATE, SPEECH_RATE)
         self._received = 0
+        if after is not None and recorder is not None:
+            recorder.cleared(clock())
+
+    @property
+    def connected(self) -> bool:
+        """Whether it belongs to a session."""
+        return self._session is not None
 
     @property
     def stray_marks(self) -> int:
@@ -78,10 +114,13 @@ class PhoneLink:
 
     def flush(self) -> int:
         """Silence what was sent and not yet heard; returns the playout position heard up to now."""
+        now = self._clock()
         self._tones = self._tones[:0]
         self._clear_due = True
         self._awake.set()
-        return self._pacer.clear(self._clock())
+        if self.recorder is not None:
+            self.recorder.cleared(now)
+        return self._pacer.clear(now)
 
     def hang_up(self, reason: str) -> None:
         """End the connection."""
@@ -94,18 +133,26 @@ class PhoneLink:
         self._awake.set()
 
     def notify(self, event: str, data: dict[str, object]) -> None:
-        """A telephone shows nothing."""
+        """A telephone shows nothing; whoever owns the call may act on it."""
+        if self.on_event is not None:
+            self.on_event(event, data)
 
     # What comes from the caller
 
     def hear(self, media: Media) -> None:
         """Give the session the caller's audio; lost chunks become silence, repeated ones nothing."""
-        if media.repeated or self._session is None:
+        if media.repeated:
             return
         index = self._received + min(media.lost, _LONGEST_GAP) * FRAME
         frame = AudioFrame(ulaw_to_samples(media.payload), PHONE_RATE, index)
         self._received = frame.end
-        self._session.hear(self._resampler.process(frame))
+        if self.recorder is not None:
+            self.recorder.caller(frame.samples, self._clock())
+        heard = self._resampler.process(frame)
+        if self.watch is not None:
+            self.watch(heard)
+        if self._session is not None:
+            self._session.hear(heard)
 
     def press(self, digit: str) -> None:
         """The caller pressed a key."""
@@ -150,14 +197,21 @@ class PhoneLink:
             if frame is None:
                 return None, None
             last = not self._speech_waiting
+            self._record(frame.samples, now)
             mark = self._pacer.sent(now, start, frame.end, frame.turn_id, last=last)
             return self._protocol.media(samples_to_ulaw(frame.samples)), mark
         tone = np.zeros(FRAME, np.float32)
         tone[: len(self._tones[:FRAME])] = self._tones[:FRAME]
         self._tones = self._tones[FRAME:]
         position = self._pacer.sent_position
+        self._record(tone, now)
         mark = self._pacer.sent(now, position, position, 0, last=False)
         return self._protocol.media(samples_to_ulaw(tone)), mark
+
+    def _record(self, samples: Samples, now: float) -> None:
+        """Note a frame that is about to be sent, at the time when it will be heard."""
+        if self.recorder is not None:
+            self.recorder.agent(samples, self._pacer.heard_from(now))
 
     @property
     def _speech_waiting(self) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from agents.definition import AgentDefinition, PhoneDefinition
 from agents.link import AudioLink, Conversant
+from agents.session.services import Services
 from server.settings import Settings
 
 
@@ -38,8 +41,24 @@ class PhoneOptions:
         )
 
 
-class SessionFactory(Protocol):
-    """Makes sessions. The engine implements it."""
+@dataclass(frozen=True, slots=True)
+class CallBrief:
+    """What a session is told of the call that it takes part in.
+
+    `record_id`: the row of `calls` that it belongs to, which exists already; its turns go on after those that are
+    there. `opening`: said first instead of the agent's greeting, "" for nothing, None for the greeting. `notes`, for
+    the model: whom it talks with, the call's variables, what was said before a transfer. `outbound`: we called, so
+    that "Hello?", "Yes?" and the like over the opening are no interruption.
+    """
+
+    record_id: str | None = None
+    opening: str | None = None
+    notes: str = ""
+    outbound: bool = False
+
+
+class Sessions(Protocol):
+    """Makes sessions for whatever carries their audio."""
 
     @property
     def active_sessions(self) -> int:
@@ -56,4 +75,45 @@ class SessionFactory(Protocol):
         `call_id` names the call in records, `peer` is who calls (a telephone number, "" where unknown),
         `channel` the kind of connection. Raises `KeyError` for an agent that does not exist.
         """
+        ...
+
+
+class SessionFactory(Sessions, Protocol):
+    """Makes sessions for telephone calls. The engine implements it.
+
+    Agents are the configured ones and those that people made and that are loaded now; what asks for another raises
+    `KeyError`.
+    """
+
+    def open_session(
+        self,
+        agent_id: str,
+        link: AudioLink,
+        *,
+        call_id: str,
+        peer: str,
+        channel: str,
+        brief: CallBrief | None = None,
+    ) -> Conversant:
+        """As `Sessions` says; `brief`: what the session is told of its call."""
+        ...
+
+    def definition_of(self, agent_id: str) -> AgentDefinition:
+        """An agent's definition. Raises `KeyError`."""
+        ...
+
+    def phone_of(self, agent_id: str) -> PhoneDefinition:
+        """How an agent behaves on the telephone. Raises `KeyError`."""
+        ...
+
+    async def prepare(self, agent_id: str, texts: Sequence[str]) -> None:
+        """Speak these texts ahead in the agent's voice, into its cache, before anything that nobody waits for.
+
+        Returns when they are there. Raises `KeyError`; a voice that fails is no error, the texts are spoken later.
+        """
+        ...
+
+    @property
+    def services(self) -> Services | None:
+        """The models that listen; None before they are loaded and after they are closed."""
         ...

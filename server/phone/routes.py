@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 from server.bodies import read_body
 from server.phone.call import INTERNAL_ERROR, POLICY, TRY_LATER, CallerGone, PhoneCall
 from server.phone.gate import Gate
-from server.phone.options import PhoneOptions, SessionFactory
+from server.phone.options import PhoneOptions, Sessions
 from server.settings import Settings
 from telephony.errors import ProtocolError, TokenRefused, TokensFull
 from telephony.media_stream import Start
@@ -39,13 +39,13 @@ _CALL_SID = re.compile(r"[A-Za-z0-9]{2,64}")
 log = structlog.get_logger(__name__)
 
 
-def routes(factory: SessionFactory, settings: Settings) -> list[BaseRoute]:
+def routes(factory: Sessions, settings: Settings) -> list[BaseRoute]:
     """The telephone's routes. Sessions come from `factory`; `settings` hold the port that is really bound."""
     return phone_routes(factory, PhoneOptions.of(settings))
 
 
 def phone_routes(
-    factory: SessionFactory, options: PhoneOptions, clock: Callable[[], float] = time.monotonic
+    factory: Sessions, options: PhoneOptions, clock: Callable[[], float] = time.monotonic
 ) -> list[BaseRoute]:
     """The telephone's routes, every option given; `clock` is what tokens expire by."""
     phone = _Phone(factory, options, clock)
@@ -64,7 +64,7 @@ class _BadForm(Exception):
 
 
 class _Phone:
-    def __init__(self, factory: SessionFactory, options: PhoneOptions, clock: Callable[[], float]) -> None:
+    def __init__(self, factory: Sessions, options: PhoneOptions, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._factory = factory
         self._options = options
@@ -135,8 +135,9 @@ class _Phone:
         try:
             if self._factory.active_sessions >= self._options.max_sessions:
                 raise ProtocolError(TRY_LATER, "all sessions are taken")
+            link = call.next_link()
             session = self._factory.open_session(
-                grant.agent_id, call.link, call_id=start.call_id, peer=grant.peer, channel=call.link.kind
+                grant.agent_id, link, call_id=start.call_id, peer=grant.peer, channel=link.kind
             )
             with structlog.contextvars.bound_contextvars(session=session.id, call=start.call_id):
                 await call.converse(session)
