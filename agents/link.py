@@ -74,6 +74,13 @@ class Conversant(Protocol):
         """The caller asked for silence by a button."""
         ...
 
+    def finish(self, text: str, reason: str) -> None:
+        """Whatever is going on: say this to its end, which only hanging up interrupts, then hang up for this reason.
+
+        Of several the first counts, and so does an end that is being said already.
+        """
+        ...
+
     def caller_left(self, reason: str) -> None:
         """The connection is gone; the session winds up."""
         ...

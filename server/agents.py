@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from media.speech.synthesis.registry import VoiceRegistry
 from media.speech.synthesis.voice import SynthesisVoice
 from server.settings import Settings
 
+OPENING_SECONDS = 2.0
+"""Within which the opening of a call that is being placed is spoken ahead: telephones ring for longer."""
 INDEXING_SECONDS = 120.0
 """Within which an agent's knowledge is indexed; anything a caller waits for goes first."""
 
@@ -57,11 +60,12 @@ class Agent:
             answer_tokens=self.answer_tokens,
         )
 
-    def phrases(self) -> dict[Phrase, list[str]]:
-        """What the agent says without asking its model."""
+    def phrases(self, opening: str | None = None) -> dict[Phrase, list[str]]:
+        """What the agent says without asking its model; `opening` in place of its greeting, "" for nothing."""
         book = self.definition.phrases
+        greeting = self.definition.greeting if opening is None else opening
         return {
-            Phrase.GREETING: [self.definition.greeting] if self.definition.greeting.strip() else [],
+            Phrase.GREETING: [greeting] if greeting.strip() else [],
             Phrase.REPROMPT: book.reprompt,
             Phrase.NOT_UNDERSTOOD: book.not_understood,
             Phrase.HOLD: book.filler,
@@ -74,6 +78,10 @@ class Agent:
         """Speak the phrases ahead, into the voice's cache."""
         texts = [text for texts in self.phrases().values() for text in texts]
         await self.voice.prepare(texts, speed=self.definition.voice.speed)
+
+    async def prepare_opening(self, texts: Sequence[str]) -> None:
+        """Speak what will be said when a call is answered, ahead of everything that nobody waits for yet."""
+        await self.voice.prepare(texts, speed=self.definition.voice.speed, within=OPENING_SECONDS)
 
     async def close(self) -> None:
         """Close connections."""

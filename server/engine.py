@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agents.definition import AgentDefinition, load_agents
+import structlog
+
+from agents.definition import AgentDefinition, PhoneDefinition, load_agents
 from agents.link import AudioLink, Conversant
 from agents.session.services import Services, TurnRecord
 from agents.session.session import Session
@@ -17,10 +19,11 @@ from media.language.llama import LlamaRuntime, embedded_weights
 from media.models import model_dir, status
 from media.speech.activity.silero import SileroModel
 from media.speech.recognition.whisper import WhisperOptions, WhisperRecogniser
+from media.speech.synthesis.errors import SynthesisError
 from media.speech.synthesis.registry import VoiceRegistry
 from media.speech.synthesis.voice import SynthesisVoice
 from media.speech.turn_end.smart_turn import SmartTurn
-from media.worker import ModelWorker, WorkerStats
+from media.worker import ModelWorker, WorkerError, WorkerStats
 from server.agents import Agent, AgentLoader
 from server.browser.agents import AgentCard
 from server.database import Database
@@ -29,10 +32,13 @@ from server.made_agents.definition import definition_of
 from server.made_agents.loaded import LoadedAgents
 from server.made_agents.records import AgentRecord
 from server.metrics import Metrics
+from server.phone.options import CallBrief
 from server.records import Records
 from server.settings import Settings
 from server.settings.model import WHISPER_SIZES
 from server.weights import needed_models
+
+log = structlog.get_logger(__name__)
 
 CHATS = 4
 """Answers the embedded model writes at once."""
@@ -163,10 +169,44 @@ class Engine:
             for agent_id, agent in self.agents.items()
         ]
 
-    def open_session(self, agent_id: str, link: AudioLink, *, call_id: str, peer: str, channel: str) -> Conversant:
+    @property
+    def services(self) -> Services | None:
+        """The models that listen; None before they are loaded and after they are closed."""
+        return None if self._closing else self._services
+
+    def definition_of(self, agent_id: str) -> AgentDefinition:
+        """The definition of a configured agent, or of one of people's that is loaded. Raises `KeyError`."""
+        return self._agent(agent_id).definition
+
+    def phone_of(self, agent_id: str) -> PhoneDefinition:
+        """How an agent behaves on the telephone. Raises `KeyError`."""
+        return self.definition_of(agent_id).phone
+
+    async def prepare(self, agent_id: str, texts: Sequence[str]) -> None:
+        """Speak texts ahead in the agent's voice, into its cache. Raises `KeyError`.
+
+        A voice that fails or is too busy is no error: they are spoken when they are needed.
+        """
+        agent = self._agent(agent_id)
+        try:
+            await agent.prepare_opening([text for text in texts if text.strip()])
+        except (SynthesisError, WorkerError) as error:
+            log.warning("texts were not prepared", agent=agent_id, reason=type(error).__name__)
+
+    def open_session(
+        self,
+        agent_id: str,
+        link: AudioLink,
+        *,
+        call_id: str,
+        peer: str,
+        channel: str,
+        brief: CallBrief | None = None,
+    ) -> Conversant:
         """A new session of this agent on this link; see `server.phone.options.SessionFactory`."""
         if self._services is None or self._closing:
             raise RuntimeError("the engine does not take calls now")
+        brief = brief or CallBrief()
         # A carrier may bring the same call again; records need an id that is used once.
         session_id = f"{call_id}.{secrets.token_hex(2)}"
         agent = self.agents.get(agent_id) or self.people.hold(agent_id, session_id)
@@ -177,7 +217,7 @@ class Engine:
             agent.voice,
             link,
             policy=agent.policy,
-            phrases=agent.phrases(),
+            phrases=agent.phrases(brief.opening),
             recorder=self,
             language=None if definition.language == "auto" else definition.language,
             hint=definition.hint,
@@ -202,6 +242,9 @@ class Engine:
         self.people.release(session_id)
         if not self._sessions:
             self._idle.set()
+
+    def _agent(self, agent_id: str) -> Agent:
+        return self.agents.get(agent_id) or self.people.get(agent_id)
 
     async def _load_made(self, record: AgentRecord) -> Agent:
         if self._loader is None or self._closing:

@@ -17,6 +17,8 @@ class Phrase(Enum):
     APOLOGY = "apology"
     GOODBYE = "goodbye"
     TIME_IS_UP = "time_is_up"
+    LAST_WORDS = "last_words"
+    """What whoever ends the call wants to be said, in their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,12 @@ class PlayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SayPhrase:
-    """Speak one of the agent's own phrases, as an answer of its own."""
+    """Speak one of the agent's own phrases, as an answer of its own; last words are `text`."""
 
     turn_id: int
     answer_id: int
     phrase: Phrase
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

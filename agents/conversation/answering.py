@@ -24,7 +24,7 @@ def play(floor: Floor, now: float) -> None:
     if answer.phrase is None:
         floor.do(act.PlayAnswer(answer.turn_id, answer.id))
     else:
-        floor.do(act.SayPhrase(answer.turn_id, answer.id, answer.phrase))
+        floor.do(act.SayPhrase(answer.turn_id, answer.id, answer.phrase, answer.text))
     if floor.sound is not Sound.QUIET and not floor.deaf:
         barge_in.begin_overlap(floor, now)
         if floor.sound is Sound.VOICED and floor.state is State.OVERLAP:
@@ -37,21 +37,21 @@ def expect_sound(floor: Floor, now: float, left: dict[Deadline, float] | None = 
     floor.deadlines.resume(left or fresh, now)
 
 
-def say(floor: Floor, phrase: Phrase, now: float) -> None:
+def say(floor: Floor, phrase: Phrase, now: float, text: str = "") -> None:
     """Say one of the agent's own phrases, in place of whatever was to be said."""
     drop_answer(floor)
     floor.deadlines.cancel(Deadline.IDLE)
     turn_id = floor.next_turn_id()
-    floor.answer = Answer(floor.next_id(), turn_id, "", phrase)
+    floor.answer = Answer(floor.next_id(), turn_id, text, phrase)
     play(floor, now)
 
 
-def close(floor: Floor, phrase: Phrase, reason: str, now: float) -> None:
+def close(floor: Floor, phrase: Phrase, reason: str, now: float, text: str = "") -> None:
     """Say a last phrase that cannot be interrupted, then hang up."""
     floor.closing, floor.digits = reason, ""
     floor.deadlines.cancel(Deadline.DIGITS)
     floor.deadlines.set(Deadline.CALL, now + floor.policy.closing_timeout)
-    say(floor, phrase, now)
+    say(floor, phrase, now, text)
 
 
 def on_playout_started(floor: Floor, _event: ev.PlayoutStarted, _now: float) -> None:

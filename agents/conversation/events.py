@@ -143,6 +143,14 @@ class InterruptPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishAsked:
+    """The call is to end for `reason`, after `text` has been heard ("" for nothing)."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLeft:
     """The connection is gone."""
 
@@ -166,5 +174,6 @@ Event: TypeAlias = (
     | KeyPressed
     | TextWritten
     | InterruptPressed
+    | FinishAsked
     | CallerLeft
 )

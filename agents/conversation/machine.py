@@ -103,6 +103,7 @@ HANDLERS: dict[type, dict[State | None, _Handler]] = {
     ev.KeyPressed: _in(waiting.on_key, *_LIVE),
     ev.TextWritten: _in(waiting.on_text, *_LIVE),
     ev.InterruptPressed: _in(waiting.on_interrupt_button, *_LIVE),
+    ev.FinishAsked: _in(waiting.finish, *_LIVE),
 }
 """Which event is legal in which state (None: in all of them) and what happens then."""
 

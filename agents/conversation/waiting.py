@@ -43,6 +43,14 @@ def on_call_limit(floor: Floor, now: float) -> None:
         answering.close(floor, Phrase.TIME_IS_UP, "call limit", now)
 
 
+def finish(floor: Floor, event: ev.FinishAsked, now: float) -> None:
+    """Whoever answers for the call ends it: a last text, unless the last phrase is being said already."""
+    if floor.closing is None:
+        answering.silence_agent(floor)
+        turn_end.abandon_turn(floor, "call ends")
+        answering.close(floor, Phrase.LAST_WORDS, event.reason, now, event.text)
+
+
 def hand_over(floor: Floor, now: float) -> None:
     """The agent has had its say: listen, even to a line that was noisy before."""
     floor.deaf = False

@@ -71,6 +71,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._events: deque[ev.Event | None] = deque()
         self._dispatching = False
+        self._finish_asked: ev.FinishAsked | None = None
         self._ended = asyncio.Event()
         self._end_reason = ""
         self._open: dict[int, TurnRecord] = {}
@@ -109,6 +110,14 @@ class Session:
         """The caller asked for silence by a button."""
         self._dispatch(ev.InterruptPressed())
 
+    def finish(self, text: str, reason: str) -> None:
+        """Say this to its end, then hang up."""
+        asked = ev.FinishAsked(text.strip(), reason)
+        if self._conversation.state is State.NEW:
+            self._finish_asked = self._finish_asked or asked  # said once the line is open
+        else:
+            self._dispatch(asked)
+
     def caller_left(self, reason: str) -> None:
         """The connection is gone."""
         self._dispatch(ev.CallerLeft(reason))
@@ -120,6 +129,8 @@ class Session:
         try:
             self._link.start(self._speaker.playout)
             self._dispatch(ev.CallStarted())
+            if self._finish_asked is not None:
+                self._dispatch(self._finish_asked)
             self._spawn(self._dialogue.warm_up())  # while the greeting is spoken
             await self._ended.wait()
             reason = self._end_reason
@@ -223,7 +234,7 @@ class Session:
     def _say_phrase(self, action: act.SayPhrase) -> None:
         for turn_id in list(self._open):  # a turn that a phrase speaks for has no answer any more
             self._finish(turn_id)
-        text = self._wording(action.phrase)
+        text = action.text if action.phrase is Phrase.LAST_WORDS else self._wording(action.phrase)
         self._speaker.say(action.turn_id, action.answer_id, text, self._record(action.turn_id))
 
     def _say_filler(self, action: act.SayFiller) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -80,7 +81,7 @@ class Speaker:
         record.answer, record.error, record.interrupted = "", None, False
         answer = Utterances(answer_id, turn_id, record)
         self.current = answer
-        answer.task = self._spawn(self._run(answer, self._answer(answer, text)))
+        answer.task = self._spawn(self._run(answer, partial(self._answer, answer, text)))
 
     def say(self, turn_id: int, answer_id: int, text: str, record: TurnRecord) -> None:
         """Speak a phrase of the agent's own."""
@@ -88,7 +89,7 @@ class Speaker:
         answer.committed.set()
         self.current = answer
         self._dialogue.said(turn_id, text)
-        answer.task = self._spawn(self._run(answer, self._speak(answer, text)))
+        answer.task = self._spawn(self._run(answer, partial(self._speak, answer, text)))
 
     def play(self, answer_id: int) -> None:
         """Let an answer be heard: what is held now, the rest as it comes."""
@@ -160,9 +161,9 @@ class Speaker:
             answer.drained, answer.heard_started, answer.begins_at = True, False, self.playout.end
             self._dispatch(ev.PlayoutDrained(answer.id))
 
-    async def _run(self, answer: Utterances, work: Coroutine[None, None, None]) -> None:
+    async def _run(self, answer: Utterances, work: Callable[[], Coroutine[None, None, None]]) -> None:
         try:
-            await work
+            await work()
         except DialogueError as error:
             log.warning("answer failed", turn=answer.turn_id, reason=str(error))
             self._fail(answer, str(error))

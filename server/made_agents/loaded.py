@@ -59,11 +59,13 @@ class LoadedAgents:
                 del self._entries[record.id]
             raise
 
+    def get(self, agent_id: str) -> Agent:
+        """An agent to look at; whoever keeps it holds it. Raises `KeyError` where it is not loaded."""
+        return self._ready(agent_id).loading.result()
+
     def hold(self, agent_id: str, session_id: str) -> Agent:
         """The agent for a session, which `release` ends. Raises `KeyError` where it is not loaded."""
-        entry = self._entries.get(agent_id)
-        if entry is None or not entry.loading.done() or entry.loading.cancelled() or entry.loading.exception():
-            raise KeyError(agent_id)
+        entry = self._ready(agent_id)
         self._entries.move_to_end(agent_id)
         entry.sessions.add(session_id)
         self._held[session_id] = entry
@@ -97,6 +99,12 @@ class LoadedAgents:
             self.release(session_id)
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _ready(self, agent_id: str) -> _Entry:
+        entry = self._entries.get(agent_id)
+        if entry is None or not entry.loading.done() or entry.loading.cancelled() or entry.loading.exception():
+            raise KeyError(agent_id)
+        return entry
 
     async def _loaded(self, record: AgentRecord) -> Agent:
         agent = await self._load(record)

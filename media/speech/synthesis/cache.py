@@ -12,6 +12,8 @@ from media.speech.protocols import SpeechChunk
 
 LONGEST_TEXT = 200
 """Texts of more characters than this are answers, not phrases."""
+LONGEST_PREPARED = 1500
+"""What is prepared may be longer: all that is said when a call is answered."""
 
 REPEATS = 2
 """A text is kept the second time it is spoken to its end."""
@@ -51,10 +53,10 @@ class PhraseCache:
 
     def wants(self, phrase: Phrase, *, prepared: bool) -> bool:
         """Whether to keep a text that is about to be spoken; counts it unless it is prepared."""
+        if prepared:
+            return len(phrase.text) <= LONGEST_PREPARED
         if len(phrase.text) > LONGEST_TEXT:
             return False
-        if prepared:
-            return True
         count = self._spoken.get(phrase, 0) + 1
         self._spoken[phrase] = count
         self._spoken.move_to_end(phrase)

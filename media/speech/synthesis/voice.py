@@ -78,12 +78,15 @@ class SynthesisVoice:
             return self._rendered(text, deadline, speed, pauses)
         return self._spoken(text, deadline, speed, prepared=False)
 
-    async def prepare(self, texts: Iterable[str], *, speed: float = 1.0) -> None:
-        """Speak texts (greetings, fillers) into the cache, behind everything that is waited for; long ones are left."""
+    async def prepare(self, texts: Iterable[str], *, speed: float = 1.0, within: float = PREPARING_TIME) -> None:
+        """Speak texts (greetings, fillers) into the cache, each `within` seconds; very long ones are left.
+
+        With the default it is done behind everything that somebody waits for.
+        """
         for text in texts:
             phrase = Phrase(self._name, speed, text)
             if self._cache.get(phrase) is None and self._cache.wants(phrase, prepared=True):
-                async for _ in self._spoken(text, time.monotonic() + PREPARING_TIME, speed, prepared=True):
+                async for _ in self._spoken(text, time.monotonic() + within, speed, prepared=True):
                     pass
 
     async def _spoken(self, text: str, deadline: float, speed: float, *, prepared: bool) -> AsyncGenerator[SpeechChunk]:

@@ -8,7 +8,7 @@ from agents.conversation import actions as act
 from agents.conversation.actions import Action, Phrase
 from agents.conversation.words import normalise_words
 
-SETTLING = frozenset({Phrase.APOLOGY, Phrase.GOODBYE, Phrase.TIME_IS_UP})
+SETTLING = frozenset({Phrase.APOLOGY, Phrase.GOODBYE, Phrase.TIME_IS_UP, Phrase.LAST_WORDS})
 """Phrases that tell the caller that no answer will come."""
 
 
@@ -99,7 +99,7 @@ class Ledger:
                 assert turn_id == max(self.confirmed), "a newer turn waits for its answer"
                 assert not self.paused
                 answer.playing = True
-            case act.SayPhrase(turn_id, answer_id, phrase):
+            case act.SayPhrase(turn_id, answer_id, phrase, _):
                 self._new(turn_id)
                 self._new(answer_id)
                 self._only_answer()

@@ -185,7 +185,7 @@ class Script:
             case act.JudgeWords(turn_id, text) if self.words is not None:
                 score = self.words(text) if callable(self.words) else self.words
                 self.schedule(self.now + self.words_take, ev.WordsScored(turn_id, text, score))
-            case act.PlayAnswer(_, answer_id) | act.SayPhrase(_, answer_id, _):
+            case act.PlayAnswer(_, answer_id) | act.SayPhrase(_, answer_id, _, _):
                 self.reply(self, answer_id)
             case act.DropAnswer(_, answer_id):
                 self._voice.pop(answer_id, None)

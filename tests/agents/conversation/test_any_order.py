@@ -156,6 +156,13 @@ class AnyOrder(RuleBasedStateMachine):
     def the_caller_presses_the_button(self) -> None:
         self._silence(ev.InterruptPressed())
 
+    @rule(text=st.sampled_from(["", "We have to stop here. Goodbye."]))
+    def somebody_ends_the_call(self, text: str) -> None:
+        closing = self.world.conversation.floor.closing
+        actions = self.world.send(ev.FinishAsked(text, "asked to"))
+        if closing is not None:
+            assert not any(isinstance(action, act.SayPhrase) for action in actions)
+
     def _silence(self, event: ev.Event) -> None:
         actions = self.world.send(event)
         if self.world.ledger.playing is None and any(isinstance(action, act.CutPlayout) for action in actions):

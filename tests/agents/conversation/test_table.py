@@ -34,6 +34,7 @@ LEGAL = {
     "KeyPressed": ".xxxxxx",
     "TextWritten": ".xxxxxx",
     "InterruptPressed": ".xxxxxx",
+    "FinishAsked": ".xxxxxx",
 }
 """x: handled, .: illegal, blank: nothing it could be about exists in that state, so it is stale."""
 STATES = [state for state in State if state is not State.ENDED]
@@ -65,6 +66,7 @@ def event(name: str, script: Script, turn_id: int | None = None, answer_id: int 
         "KeyPressed": ev.KeyPressed("1"),
         "TextWritten": ev.TextWritten("hello"),
         "InterruptPressed": ev.InterruptPressed(),
+        "FinishAsked": ev.FinishAsked("Goodbye.", "asked to"),
     }
     return events[name]
 

@@ -257,6 +257,67 @@ def test_what_the_caller_does_during_the_last_phrase_changes_nothing() -> None:
     assert script.ended == "call limit"
 
 
+@pytest.mark.parametrize("state", LIVE)
+def test_last_words_are_said_to_their_end_from_every_state(state: State) -> None:
+    script = in_state(state)
+    script.reply, script.sound_lasts = Script.speak, 4.0
+    had_turn = script.conversation.floor.turn is not None
+    began = script.now
+    actions = script.feed(ev.FinishAsked("We have to stop here.", "no credits"))
+    assert script.phrases[-1] is Phrase.LAST_WORDS
+    assert script.all(act.SayPhrase)[-1].text == "We have to stop here."
+    assert (act.CutPlayout in kinds(actions)) == (state in AGENT)
+    assert (act.DiscardTurn in kinds(actions)) == had_turn
+    script.says("No, wait, I am not done at all.", began + 0.5, began + 2.5)
+    script.schedule(began + 1.0, ev.KeyPressed("1"))
+    script.schedule(began + 1.5, ev.TextWritten("wait"))
+    script.schedule(began + 2.0, ev.InterruptPressed())
+    script.run(began + 4.0)
+    assert script.ended is None
+    script.run(began + 4.2)
+    assert script.ended == "no credits"
+    assert not any(isinstance(action, act.PausePlayout | act.OpenTurn) for action in script.since(began + 0.01))
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_a_call_is_finished_once(state: State) -> None:
+    script = in_state(state)
+    script.reply, script.sound_lasts = Script.speak, 2.0
+    script.feed(ev.FinishAsked("One.", "first"))
+    assert script.feed(ev.FinishAsked("Two.", "second")) == []
+    script.run(script.now + 5.0)
+    assert [action.text for action in script.all(act.SayPhrase)][-1] == "One."
+    assert script.ended == "first"
+
+
+def test_a_call_that_says_goodbye_is_not_finished_again() -> None:
+    script = greeted(longest_call=3)
+    script.sound_lasts = 5.0
+    script.run(11.0)
+    assert script.feed(ev.FinishAsked("Bye.", "asked to")) == []
+    script.run(17.0)
+    assert script.ended == "call limit"
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_last_words_that_nobody_hears_end_the_call_all_the_same(state: State) -> None:
+    script = in_state(state, closing_timeout=5)
+    script.reply = Script.keep_silent
+    asked_at = script.now
+    script.feed(ev.FinishAsked("Goodbye.", "asked to"))
+    script.run(asked_at + 5.1)
+    assert script.ended == "asked to"
+    assert script.times(act.EndCall)[0] <= asked_at + 5.0 + 1e-9
+
+
+def test_last_words_are_the_end_whatever_was_owed() -> None:
+    script = in_state(State.OVERLAP)
+    script.feed(ev.FinishAsked("", "asked to"))
+    answer = script.conversation.floor.current_answer
+    script.feed(ev.AnswerCompleted(answer.id, spoken=False))
+    assert script.ended == "asked to"
+
+
 @pytest.mark.parametrize("state", [State.NEW, *LIVE])
 def test_a_caller_who_leaves_ends_the_call_in_every_state(state: State) -> None:
     script = in_state(state)

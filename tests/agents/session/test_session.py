@@ -19,15 +19,22 @@ from tests.virtual_time import run_virtual
 GREETING_ENDS = 1.0
 
 
-def on_stage(model: ChatModel, play: Callable[[Stage], Coroutine[Any, Any, None]], **options: Any) -> Stage:
-    """Run a play to its end; nothing may be left running."""
+def on_stage(
+    model: ChatModel,
+    play: Callable[[Stage], Coroutine[Any, Any, None]],
+    *,
+    before: Callable[[Stage], None] = lambda stage: None,
+    **options: Any,
+) -> Stage:
+    """Run a play to its end; nothing may be left running. `before`: what happens before the call begins."""
 
     async def main() -> Stage:
         stage = Stage(model, **options)
-        before = asyncio.all_tasks()
+        before(stage)
+        running = asyncio.all_tasks()
         await stage.run(lambda: play(stage))
         await asyncio.sleep(0)
-        assert asyncio.all_tasks() <= before
+        assert asyncio.all_tasks() <= running
         return stage
 
     return run_virtual(main)
@@ -329,3 +336,43 @@ def test_partial_hypotheses_are_asked_for_only_while_the_recogniser_is_idle() ->
 
     stage = on_stage(ScriptedModel(["At ten."]), play, policy=TurnPolicy())
     assert stage.recogniser.requests == 1
+
+
+def test_a_call_is_finished_with_last_words_in_place_of_the_answer() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.says("Tell me everything.")
+        await stage.until(lambda: len(stage.line.heard) > 80)
+        stage.session.finish("We have to stop here. ", "no credits")
+        stage.session.finish("Again.", "again")
+        stage.says("No, wait!", 1.0)
+        await stage.until(lambda: stage.line.hung_up is not None)
+
+    stage = on_stage(ScriptedModel(["It is a very long story that goes on and on. And on."]), play)
+    assert stage.line.hung_up == "no credits"
+    assert stage.ledger.ends == ["no credits"]
+    told, last = stage.ledger.turns[-2:]
+    assert told.interrupted and told.transcript == "Tell me everything."
+    assert (last.answer, last.heard, last.interrupted) == ("We have to stop here.", "We have to stop here.", False)
+
+
+def test_a_call_that_is_finished_before_it_begins_says_its_last_words_only() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.until(lambda: stage.line.hung_up is not None)
+
+    def main(stage: Stage) -> None:
+        stage.session.finish("Not today.", "refused")
+        stage.session.finish("Again.", "again")
+
+    stage = on_stage(ScriptedModel([]), play, before=main)
+    assert stage.line.hung_up == "refused"
+    assert [turn.heard for turn in stage.ledger.turns] == ["Not today."]
+
+
+def test_a_call_that_is_over_is_not_finished_again() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.session.caller_left("left")
+        stage.session.finish("Goodbye.", "asked to")
+
+    assert on_stage(ScriptedModel([]), play).ledger.ends == ["left"]

@@ -31,6 +31,7 @@ class FakeSession:
         self.pressed: list[str] = []
         self.interrupted = 0
         self.left: str | None = None
+        self.finished: list[tuple[str, str]] = []
         self.cancelled = False
         self.broken = ""
         self.running = asyncio.Event()
@@ -84,6 +85,9 @@ class FakeSession:
         self.playout.pause(self.link.flush())
         self.playout.cut()
         self.news.set()
+
+    def finish(self, text: str, reason: str) -> None:
+        self.finished.append((text, reason))
 
     def caller_left(self, reason: str) -> None:
         self.left = self.left or reason

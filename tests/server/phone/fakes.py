@@ -10,6 +10,7 @@ from agents.link import AudioLink
 from media.audio.frames import AudioFrame
 from media.audio.playout import Playout
 from media.speech.protocols import SpeechChunk
+from server.phone.options import CallBrief
 
 
 def speech(samples: int, rate: int = 8000) -> SpeechChunk:
@@ -28,6 +29,7 @@ class FakeSession:
         self.frames: list[AudioFrame] = []
         self.pressed: list[str] = []
         self.left: str | None = None
+        self.finished: list[tuple[str, str]] = []
         self.cancelled = False
         self.stubborn = False  # goes on although the caller has left
         self.broken = False
@@ -60,6 +62,9 @@ class FakeSession:
     def interrupt(self) -> None:
         raise AssertionError("a telephone has no such button")
 
+    def finish(self, text: str, reason: str) -> None:
+        self.finished.append((text, reason))
+
     def caller_left(self, reason: str) -> None:
         self.left = reason
         if not self.stubborn:
@@ -85,6 +90,7 @@ class FakeFactory:
     def __init__(self) -> None:
         self.sessions: asyncio.Queue[FakeSession] = asyncio.Queue()
         self.asked: list[tuple[str, str, str, str]] = []
+        self.briefs: list[CallBrief | None] = []
         self.taken = 0
         self.broken = False
         self.stubborn = False
@@ -97,7 +103,17 @@ class FakeFactory:
     def has_agent(self, agent_id: str) -> bool:
         return agent_id in ("demo", "sales")
 
-    def open_session(self, agent_id: str, link: AudioLink, *, call_id: str, peer: str, channel: str) -> FakeSession:
+    def open_session(
+        self,
+        agent_id: str,
+        link: AudioLink,
+        *,
+        call_id: str,
+        peer: str,
+        channel: str,
+        brief: CallBrief | None = None,
+    ) -> FakeSession:
+        self.briefs.append(brief)
         self.asked.append((agent_id, call_id, peer, channel))
         session = FakeSession(link)
         session.broken, session.stubborn = self.broken, self.stubborn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from media.speech.protocols import SpeechChunk, SpokenWord
-from media.speech.synthesis.cache import LONGEST_TEXT, Phrase, PhraseCache
+from media.speech.synthesis.cache import LONGEST_PREPARED, LONGEST_TEXT, Phrase, PhraseCache
 
 
 def phrase(text: str = "hello", speed: float = 1.0, voice: str = "v") -> Phrase:
@@ -49,8 +49,12 @@ def test_a_text_is_wanted_the_second_time_or_when_prepared() -> None:
     assert cache.wants(phrase(), prepared=False)
 
 
-def test_a_long_text_is_never_wanted() -> None:
-    assert not PhraseCache(1000).wants(phrase("x" * (LONGEST_TEXT + 1)), prepared=True)
+def test_a_long_text_is_wanted_only_when_it_is_prepared_and_not_without_end() -> None:
+    cache = PhraseCache(1000)
+    long = phrase("x" * (LONGEST_TEXT + 1))
+    assert not any(cache.wants(long, prepared=False) for _ in range(3))
+    assert cache.wants(long, prepared=True)
+    assert not cache.wants(phrase("x" * (LONGEST_PREPARED + 1)), prepared=True)
 
 
 def test_the_phrase_used_least_recently_makes_room() -> None:
