@@ -25,6 +25,10 @@ _UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # what programs that write to a pipe leave in 
 _LOWEST_RATE, _HIGHEST_RATE = 4_000, 384_000
 
 
+HEADER_BYTES = 44
+"""Length of what `wav_header` makes."""
+
+
 class WavError(Exception):
     """A file that is not a WAV file we can read; the text names the file and what is wrong."""
 
@@ -75,9 +79,15 @@ def write_wav(path: Path, samples: Samples, rate: int) -> None:
 def encode_wav(samples: Samples, rate: int) -> bytes:
     """Mono samples as the bytes of a 16-bit PCM WAV file; values outside [-1, 1] are clipped."""
     payload = to_int16(samples).astype("<i2").tobytes()
-    form = struct.pack("<HHIIHH", _PCM, 1, rate, rate * 2, 2, 16)
-    header = struct.pack("<4sI4s4sI", b"RIFF", 36 + len(payload), b"WAVE", b"fmt ", len(form))
-    return header + form + struct.pack("<4sI", b"data", len(payload)) + payload
+    return wav_header(len(samples), rate) + payload
+
+
+def wav_header(frames: int, rate: int, channels: int = 1) -> bytes:
+    """The first `HEADER_BYTES` of a 16-bit PCM WAV file of so many frames, which follow it interleaved."""
+    size = frames * channels * 2
+    form = struct.pack("<HHIIHH", _PCM, channels, rate, rate * channels * 2, channels * 2, 16)
+    header = struct.pack("<4sI4s4sI", b"RIFF", 36 + size, b"WAVE", b"fmt ", len(form))
+    return header + form + struct.pack("<4sI", b"data", size)
 
 
 def _parse(data: bytes) -> tuple[_Format, bytes]:
