@@ -88,6 +88,11 @@ class PhonePacer:
         """When a frame that is sent now begins to be heard."""
         return max(now, self._playing_until)
 
+    def heard_until(self, now: float) -> float:
+        """What is to be heard from this time on has not been heard by `now`: that, less the lag of the marks."""
+        overdue = now - next(iter(self._marks.values()))[0] if self._marks else 0.0
+        return now - min(max(overdue, self._lag), MAX_LAG)
+
     def sent(self, now: float, start: int, end: int, turn_id: int, *, last: bool) -> str | None:
         """A frame with the playout positions `start` to `end` goes out; returns the mark to send after it, if any.
 
@@ -123,8 +128,7 @@ class PhonePacer:
 
     def heard(self, now: float) -> int:
         """The playout position heard by `now`: by the clock, less the lag of the marks; never moves back."""
-        overdue = now - next(iter(self._marks.values()))[0] if self._marks else 0.0
-        then = now - min(max(overdue, self._lag), MAX_LAG)
+        then = self.heard_until(now)
         while self._frames and self._frames[0].at <= then:
             frame = self._frames[0]
             played = frame.start + int((then - frame.at + _ROUNDING) * self.rate)

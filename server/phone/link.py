@@ -33,8 +33,8 @@ class LineRecorder(Protocol):
     Times are seconds of the monotonic clock.
     """
 
-    def caller(self, samples: Samples, at: float) -> None:
-        """The caller was heard; the frame came at `at`."""
+    def caller(self, samples: Samples, at: float, *, lost: int = 0) -> None:
+        """The caller was heard; the frame came at `at`, `lost` samples before it did not come at all."""
         ...
 
     def agent(self, samples: Samples, at: float) -> None:
@@ -42,7 +42,7 @@ class LineRecorder(Protocol):
         ...
 
     def cleared(self, at: float) -> None:
-        """What was to be heard after `at` was not."""
+        """What was to be heard from `at` on was not."""
         ...
 
 
@@ -88,7 +88,7 @@ class PhoneLink:
         self._resampler = StreamResampler(PHONE_RATE, SPEECH_RATE)
         self._received = 0
         if after is not None and recorder is not None:
-            recorder.cleared(clock())
+            recorder.cleared(after._pacer.heard_until(clock()))
 
     @property
     def connected(self) -> bool:
@@ -119,7 +119,7 @@ class PhoneLink:
         self._clear_due = True
         self._awake.set()
         if self.recorder is not None:
-            self.recorder.cleared(now)
+            self.recorder.cleared(self._pacer.heard_until(now))
         return self._pacer.clear(now)
 
     def hang_up(self, reason: str) -> None:
@@ -143,11 +143,11 @@ class PhoneLink:
         """Give the session the caller's audio; lost chunks become silence, repeated ones nothing."""
         if media.repeated:
             return
-        index = self._received + min(media.lost, _LONGEST_GAP) * FRAME
-        frame = AudioFrame(ulaw_to_samples(media.payload), PHONE_RATE, index)
+        lost = min(media.lost, _LONGEST_GAP) * FRAME
+        frame = AudioFrame(ulaw_to_samples(media.payload), PHONE_RATE, self._received + lost)
         self._received = frame.end
         if self.recorder is not None:
-            self.recorder.caller(frame.samples, self._clock())
+            self.recorder.caller(frame.samples, self._clock(), lost=lost)
         heard = self._resampler.process(frame)
         if self.watch is not None:
             self.watch(heard)

@@ -20,7 +20,7 @@ def channels(pieces: Sequence[Piece], length: int) -> Samples:
     out = np.zeros((2, length), np.float32)
     taken = np.zeros((2, length), bool)
     for piece in pieces:
-        assert 0 <= piece.index, "nothing lies before the beginning"
+        assert piece.index >= 0, "nothing lies before the beginning"
         assert piece.end <= length, "nothing lies after the end"
         assert not taken[piece.channel, piece.index : piece.end].any(), "no sample is placed twice"
         taken[piece.channel, piece.index : piece.end] = True
