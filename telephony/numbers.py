@@ -77,7 +77,7 @@ def check_destination(text: str, countries: AbstractSet[str]) -> Destination:
             "COUNTRY", f"phoneNumber is in {country}, and calls go only to: {allowed} (setting telephony.countries)"
         )
     number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return Destination(number, country, () if kind in _ANYWHERE else _zones(parsed))
+    return Destination(number, country, zones_of(number))
 
 
 def country_of(number: str) -> str | None:
@@ -87,6 +87,15 @@ def country_of(number: str) -> str | None:
     except DestinationRefused:
         return None
     return None if region == _NOWHERE else region
+
+
+def zones_of(number: str) -> tuple[str, ...]:
+    """The IANA zones that an E.164 number may be in; empty where it does not say, or is no number."""
+    try:
+        parsed = _parse(number)
+    except DestinationRefused:
+        return ()
+    return () if phonenumbers.number_type(parsed) in _ANYWHERE else _zones(parsed)
 
 
 def _parse(text: str) -> PhoneNumber:

@@ -12,10 +12,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, TypeVar
 
 import httpx2
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
@@ -25,12 +26,15 @@ from telephony.errors import TelephonyError
 API: Final = "https://api.twilio.com"
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=3.0, pool=3.0)
 RETRY_AFTER: Final = 0.3
+_PAGE: Final = 50
 _LIMITS: Final = httpx2.Limits(max_connections=20, max_keepalive_connections=5)
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _NOT_FOUND: Final = 404
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _EVENTS: Final = ["initiated", "ringing", "answered", "completed"]
+
+T = TypeVar("T")
 
 
 class CarrierError(TelephonyError):
@@ -111,6 +115,19 @@ class TwilioCalls:
         """The call as it stands. Raises as `place` does."""
         return await self._asked(self._client.calls(sid).fetch_async, repeatable=True)
 
+    async def find(self, *, to: str, caller: str, since: datetime) -> list[CarrierCall]:
+        """The calls from `caller` to `to` that were placed after `since`, the oldest first, among the latest 50.
+
+        For a `place` of which it is not known what came. Raises as `place` does.
+        """
+        # Not by StartTime, which a call has only once it was dialled.
+        found = await self._answer(
+            lambda: self._client.calls.list_async(to=to, from_=caller, limit=_PAGE, page_size=_PAGE), repeatable=True
+        )
+        placed = [call for call in found if call.direction == "outbound-api" and call.date_created is not None]
+        placed.sort(key=lambda call: call.date_created)
+        return [_carrier_call(call) for call in placed if call.date_created >= since]
+
     async def hang_up(self, sid: str, *, ringing: bool = False) -> CarrierCall:
         """End a call: one in progress, or, where it is queued or `ringing`, before it is answered."""
         status = "canceled" if ringing else "completed"
@@ -125,6 +142,9 @@ class TwilioCalls:
         await self._http.aclose()
 
     async def _asked(self, ask: Callable[[], Awaitable[Any]], *, repeatable: bool) -> CarrierCall:
+        return await self._answer(lambda: _call(ask), repeatable=repeatable)
+
+    async def _answer(self, ask: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
         try:
             return await _once(ask)
         except (CarrierUnavailable, CarrierUnsure) as error:
@@ -134,28 +154,39 @@ class TwilioCalls:
         return await _once(ask)
 
 
-async def _once(ask: Callable[[], Awaitable[Any]]) -> CarrierCall:
+async def _call(ask: Callable[[], Awaitable[Any]]) -> CarrierCall:
+    return _carrier_call(await ask())
+
+
+def _carrier_call(call: Any) -> CarrierCall:
+    return CarrierCall(str(call.sid), str(call.status), int(call.duration) if call.duration else None)
+
+
+async def _once(ask: Callable[[], Awaitable[T]]) -> T:
     try:
-        call = await ask()
-        return CarrierCall(str(call.sid), str(call.status), int(call.duration) if call.duration else None)
+        return await ask()
     except TwilioRestException as error:
-        if error.status == _TOO_MANY:
-            raise CarrierUnavailable("Twilio takes no more requests at the moment") from None
-        if error.status >= _SERVER_ERROR:
-            raise CarrierUnsure(f"Twilio failed with status {error.status}") from None
-        raise CarrierRefused(_reason(error), error.code) from None
+        raise _translated(error.status, error.msg, error.code) from None
+    except TwilioException as error:  # of lists, which the client reports in another way
+        answer = error.args[1] if len(error.args) > 1 else None
+        raise _translated(answer.status_code if isinstance(answer, Response) else _SERVER_ERROR) from None
     except _NEVER_SENT:
         raise CarrierUnavailable("Twilio could not be reached") from None
     except (httpx2.TransportError, ValueError, TypeError):  # no answer, or one that is none
         raise CarrierUnsure("Twilio did not answer") from None
 
 
-def _reason(error: TwilioRestException) -> str:
-    if error.status == _NOT_FOUND:
-        return "Twilio knows no such call"
-    if error.status in (401, 403):
-        return "Twilio refused the credentials (telephony.twilio.account_sid and auth_token)"
-    return f"Twilio refused: {error.msg[:200]}"
+def _translated(status: int, text: str = "", code: int | None = None) -> CarrierError:
+    if status == _TOO_MANY:
+        return CarrierUnavailable("Twilio takes no more requests at the moment")
+    if status >= _SERVER_ERROR:
+        return CarrierUnsure(f"Twilio failed with status {status}")
+    if status == _NOT_FOUND:
+        return CarrierRefused("Twilio knows no such call", code)
+    if status in (401, 403):
+        credentials = "Twilio refused the credentials (telephony.twilio.account_sid and auth_token)"
+        return CarrierRefused(credentials, code)
+    return CarrierRefused(f"Twilio refused: {text[:200] or f'status {status}'}", code)
 
 
 class _Transport(HttpClient):  # type: ignore[misc]  # twilio is not typed

@@ -15,10 +15,11 @@ class PhoneCall(Base):
     """A telephone call; its conversation, where there is one, is the row of `calls` with the same id.
 
     `direction`: outbound or inbound. `sid`: the carrier's id, None until it is known. `own_number`: ours (E.164).
-    `state`: a value of `telephony.progress.CallState`. `answered`, `seconds` (billed): None where nobody did, or not
-    yet. `minute_price`, `cost`: credits; `minutes`: started ones that are reserved or paid; `next_minute`: when another
-    begins, None where none will; `billed`: nothing changes its cost any more. `answered_by`: human, machine or unknown.
-    `outcome`: what came of it, in a few words; `error`: why it failed, for its owner. `recording`: a storage key.
+    `state`: a value of `telephony.progress.CallState`. `asked`: when the carrier was asked to place it, which it is
+    once at most. `answered`, `seconds` (billed): None where nobody did, or not yet. `minute_price`, `cost`: credits;
+    `minutes`: started ones that are reserved or paid; `next_minute`: when another begins, None where none will;
+    `billed`: its minutes are paid. `answered_by`: human, machine or unknown. `outcome`: what came of it, in a few
+    words; `error`: why it failed, for its owner. `recording`: a storage key.
     """
 
     __tablename__ = "phone_calls"
@@ -37,6 +38,7 @@ class PhoneCall(Base):
     state: Mapped[str] = mapped_column(String(12), index=True)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     updated: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked: Mapped[datetime | None] = mapped_column(UtcDateTime)
     answered: Mapped[datetime | None] = mapped_column(UtcDateTime)
     seconds: Mapped[int | None] = mapped_column()
     minute_price: Mapped[int] = mapped_column()

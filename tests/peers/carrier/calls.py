@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
@@ -61,6 +62,7 @@ class Call:
     line: PhoneCaller | None = None
     answered_at: float = 0.0
     ended_at: float = 0.0
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
     over: asyncio.Event = field(default_factory=asyncio.Event)
     _instructions: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     _present: asyncio.Task[None] | None = None

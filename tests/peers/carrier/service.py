@@ -8,6 +8,7 @@ import binascii
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from email.utils import format_datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -59,6 +60,7 @@ class Carrier:
     async def __aenter__(self) -> Self:
         routes = [
             Route(_PATH + ".json", self._create, methods=["POST"]),
+            Route(_PATH + ".json", self._list, methods=["GET"]),
             Route(_PATH + "/{sid}.json", self._update, methods=["POST"]),
             Route(_PATH + "/{sid}.json", self._fetch, methods=["GET"]),
         ]
@@ -183,6 +185,19 @@ class Carrier:
 
         return await self._answered(request, fetch)
 
+    async def _list(self, request: Request) -> JSONResponse:
+        async def listing() -> JSONResponse:
+            asked = request.query_params
+            found = [
+                _shown(call)
+                for call in reversed(self.calls.values())
+                if asked.get("To", call.called) == call.called and asked.get("From", call.caller) == call.caller
+            ]
+            size = int(asked.get("PageSize", "50"))
+            return JSONResponse({"calls": found[:size], "page": 0, "page_size": size, "next_page_uri": None})
+
+        return await self._answered(request, listing)
+
     async def _answered(self, request: Request, act: Callable[[], Awaitable[JSONResponse]]) -> JSONResponse:
         """Check the credentials and go wrong as told."""
         bad = self.misbehaviour
@@ -227,6 +242,7 @@ def _shown(call: Call) -> dict[str, object]:
         "to": call.called,
         "direction": "inbound" if call.direction == "inbound" else "outbound-api",
         "status": "queued" if call.status == "initiated" else call.status,
+        "date_created": format_datetime(call.created, usegmt=True),
         "duration": str(call.seconds) if ended else None,
     }
 

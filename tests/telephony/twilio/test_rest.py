@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import httpx2
@@ -168,3 +170,39 @@ async def test_a_call_that_twilio_does_not_know_is_said_so() -> None:
     async with twilio((404, NO_CALL)) as (_, calls):
         with pytest.raises(CarrierRefused, match="knows no such call"):
             await calls.status(SID)
+
+
+OF_THEN, OF_NOW, OF_NOW_2 = (f"CA{digit * 32}" for digit in "abc")
+
+
+def listed(*calls: tuple[str, str, str]) -> str:
+    shown = [
+        {"sid": sid, "status": "ringing", "duration": None, "direction": direction, "date_created": created}
+        for sid, direction, created in calls
+    ]
+    return json.dumps({"calls": shown, "page": 0, "page_size": 50, "next_page_uri": None})
+
+
+async def test_calls_that_were_placed_are_found_by_their_numbers_and_time() -> None:
+    page = listed(
+        (OF_NOW_2, "outbound-api", "Fri, 01 May 2026 12:00:05 +0000"),
+        ("CA" + "d" * 32, "inbound", "Fri, 01 May 2026 12:00:03 +0000"),
+        (OF_NOW, "outbound-api", "Fri, 01 May 2026 12:00:00 +0000"),
+        (OF_THEN, "outbound-api", "Fri, 01 May 2026 11:59:59 +0000"),
+    )
+    async with twilio((503, ""), (200, page)) as (peer, calls):
+        since = datetime(2026, 5, 1, 12, tzinfo=UTC)
+        found = await calls.find(to="+442079460018", caller="+14155550123", since=since)
+    assert found == [CarrierCall(OF_NOW, "ringing", None), CarrierCall(OF_NOW_2, "ringing", None)]
+    path, _, query = peer.heard[1][0].removeprefix("GET ").partition("?")
+    assert path == f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json"
+    assert parse_qs(query) == {"To": ["+442079460018"], "From": ["+14155550123"], "PageSize": ["50"]}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, CarrierRefused), (429, CarrierUnavailable), (500, CarrierUnsure), (200, CarrierUnsure)]
+)
+async def test_a_list_that_does_not_come_says_why(status: int, error: type[Exception]) -> None:
+    async with twilio((status, "{}"), (status, "{}")) as (_, calls):
+        with pytest.raises(error):
+            await calls.find(to="+442079460018", caller="+14155550123", since=datetime(2026, 5, 1, tzinfo=UTC))

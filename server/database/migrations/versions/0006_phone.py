@@ -92,6 +92,7 @@ def _create_calls() -> None:
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("updated", UtcDateTime(), nullable=False),
+        sa.Column("asked", UtcDateTime()),
         sa.Column("answered", UtcDateTime()),
         sa.Column("seconds", sa.Integer()),
         sa.Column("minute_price", sa.Integer(), nullable=False),
