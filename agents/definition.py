@@ -153,9 +153,13 @@ class KnowledgeDefinition(_Strict):
 
 
 class PhraseBook(_Strict):
-    """What the agent says without asking its model; of several wordings each is used in turn."""
+    """What the agent says without asking its model; of several wordings each is used in turn.
+
+    `filler` bridges a wait for the agent, `waiting` answers a caller who asks the agent to wait.
+    """
 
     filler: Phrases = ["One moment, please.", "Let me have a look.", "Just a second."]
+    waiting: Phrases = ["Of course, take your time.", "Sure, no hurry."]
     reprompt: Phrases = ["Are you still there?", "Hello? I am still here if you need me."]
     not_understood: Phrases = ["Sorry, I did not catch that.", "Could you say that again, please?"]
     apology: Phrases = ["I am sorry, I lost my thread. Could you say that again?"]

@@ -69,6 +69,7 @@ class Agent:
             Phrase.REPROMPT: book.reprompt,
             Phrase.NOT_UNDERSTOOD: book.not_understood,
             Phrase.HOLD: book.filler,
+            Phrase.WAIT: book.waiting,
             Phrase.APOLOGY: book.apology,
             Phrase.GOODBYE: book.goodbye,
             Phrase.TIME_IS_UP: book.time_is_up,

@@ -14,6 +14,8 @@ class Phrase(Enum):
     REPROMPT = "reprompt"
     NOT_UNDERSTOOD = "not_understood"
     HOLD = "hold"
+    WAIT = "wait"
+    """The caller asked the agent to wait."""
     APOLOGY = "apology"
     GOODBYE = "goodbye"
     TIME_IS_UP = "time_is_up"

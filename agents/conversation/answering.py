@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.conversation import actions as act
-from agents.conversation import barge_in, waiting
+from agents.conversation import barge_in, holding, waiting
 from agents.conversation import events as ev
 from agents.conversation.actions import Phrase
 from agents.conversation.model import ANSWER_DEADLINES, Answer, Deadline, Floor, Sound, State
@@ -67,7 +67,8 @@ def on_playout_started(floor: Floor, _event: ev.PlayoutStarted, _now: float) -> 
 def on_completed(floor: Floor, event: ev.AnswerCompleted, now: float) -> None:
     """All of the answer is with playout."""
     answer = floor.current_answer
-    answer.completed, answer.spoken, answer.end_call = True, event.spoken, event.end_call
+    answer.completed, answer.spoken = True, event.spoken
+    answer.end_call, answer.hold = event.end_call, event.hold
     if floor.state in (State.THINKING, State.SPEAKING) and (answer.drained or not answer.spoken):
         answer_over(floor, now)
 
@@ -90,7 +91,7 @@ def on_drained(floor: Floor, _event: ev.PlayoutDrained, now: float) -> None:
 def answer_over(floor: Floor, now: float) -> None:
     """The answer has been heard to its end: listen, or hang up if it was the last."""
     answer = floor.current_answer
-    if not answer.spoken and answer.phrase is None and answer.end_call is None:
+    if not (answer.spoken or answer.phrase or answer.end_call is not None or answer.hold):
         recover(floor, now)
         return
     if answer.phrase is None:
@@ -101,6 +102,8 @@ def answer_over(floor: Floor, now: float) -> None:
     if floor.closing is not None or answer.end_call is not None:
         waiting.end(floor, floor.closing or answer.end_call or "agent")
     else:
+        if answer.hold:
+            holding.begin(floor, now)
         waiting.hand_over(floor, now)
 
 

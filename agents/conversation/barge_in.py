@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from agents.conversation import actions as act
 from agents.conversation import answering, hearing, line, turn_end
-from agents.conversation.model import ANSWER_DEADLINES, Deadline, Floor, Owed, Sound, State
+from agents.conversation.actions import Phrase
+from agents.conversation.model import ANSWER_DEADLINES, CallerTurn, Deadline, Floor, Owed, Sound, State
 from agents.conversation.overlap import Overlap, judge_overlap, may_become_backchannel
+
+LONGEST_GREETING = 2.5
+"""Seconds that "Hello? Good morning, how may I help you?" over the opening may last and be no interruption."""
 
 
 def begin_overlap(floor: Floor, now: float) -> None:
@@ -78,9 +82,11 @@ def settle_overlap(floor: Floor, now: float) -> None:
     """Words are there: what do they mean? While the caller still speaks only an interruption is certain."""
     turn = floor.open_turn
     silent = floor.sound is Sound.QUIET
-    verdict = judge_overlap(floor.policy, turn.text, turn.log_probability, turn.voiced_until - turn.started_at)
+    answering_us = _is_answered(floor)
+    voiced = turn.voiced_until - turn.started_at
+    verdict = judge_overlap(floor.policy, turn.text, turn.log_probability, voiced, answering=answering_us)
     confident = turn.log_probability > floor.policy.backchannel_log_probability
-    certain = confident and not may_become_backchannel(floor.policy, turn.text)
+    certain = confident and not may_become_backchannel(floor.policy, turn.text, answering=answering_us)
     over = silent and turn.recognised
     if verdict is Overlap.INTERRUPTION and (over or certain):
         interrupt(floor, now)
@@ -103,12 +109,27 @@ def on_interruption(floor: Floor, now: float) -> None:
     if floor.state is not State.OVERLAP:
         return
     turn = floor.open_turn
+    if _may_be_a_greeting(floor, turn, now):
+        floor.deadlines.set(Deadline.INTERRUPTION, now + floor.policy.resume_after)
+        return
     listened = turn.covered - turn.started_at
     if turn.text or listened < floor.policy.interruption_after / 2:
         interrupt(floor, now)
     else:
         floor.deaf = True
         resume_agent(floor, now, "noise")
+
+
+def _is_answered(floor: Floor) -> bool:
+    """Whether the agent says the opening of a call that it placed: the other one has just picked up."""
+    return floor.outbound and floor.current_answer.phrase is Phrase.GREETING
+
+
+def _may_be_a_greeting(floor: Floor, turn: CallerTurn, now: float) -> bool:
+    """Whether a voice over the opening has only said, so far, what one says on picking up."""
+    if not turn.text or not _is_answered(floor) or now > turn.started_at + LONGEST_GREETING:
+        return False
+    return may_become_backchannel(floor.policy, turn.text, answering=True)
 
 
 def on_overlap_timeout(floor: Floor, now: float) -> None:

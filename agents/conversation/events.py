@@ -100,12 +100,14 @@ class PlayoutStarted:
 class AnswerCompleted:
     """All speech of a played answer has been handed to playout; never before `PlayAnswer`.
 
-    `spoken` is False where the answer had nothing to say; `end_call` names a reason to hang up after it.
+    `spoken` is False where the answer had nothing to say; `end_call` names a reason to hang up after it; after one
+    with `hold` the agent waits until the caller is back.
     """
 
     answer_id: int
     spoken: bool = True
     end_call: str | None = None
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

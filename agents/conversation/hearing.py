@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.conversation import actions as act
-from agents.conversation import answering, barge_in, turn_end
+from agents.conversation import answering, barge_in, holding, turn_end
 from agents.conversation import events as ev
 from agents.conversation.model import CallerTurn, Deadline, Floor, Sound, State
 from agents.conversation.words import normalise_words
@@ -113,6 +113,8 @@ def speculate(floor: Floor, turn: CallerTurn) -> None:
     if answers(floor, turn.text):
         return
     answering.drop_answer(floor)
+    if holding.asks_to_wait(floor.policy, turn.text):
+        return
     if turn.speculations < floor.policy.most_speculations:
         turn.speculations += 1
         answering.prepare(floor, turn.id, turn.text)

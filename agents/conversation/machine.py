@@ -21,10 +21,10 @@ from agents.conversation.words import normalise_words
 
 
 class Conversation:
-    """One conversation. `handle` and `tick` return what is to be done, in order."""
+    """One conversation. `handle` and `tick` return what is to be done, in order. `outbound`: we called."""
 
-    def __init__(self, policy: TurnPolicy | None = None) -> None:
-        self.floor = Floor(policy or TurnPolicy())
+    def __init__(self, policy: TurnPolicy | None = None, *, outbound: bool = False) -> None:
+        self.floor = Floor(policy or TurnPolicy(), outbound=outbound)
 
     @property
     def state(self) -> State:

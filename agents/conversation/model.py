@@ -123,7 +123,10 @@ class Answer:
     spoken: bool = True
     failed: str | None = None
     end_call: str | None = None
+    hold: bool = False
+    """Wait for the caller after it."""
     held: bool = False
+    """A filler has bridged the wait for it."""
     retries: int = 0
 
 
@@ -160,6 +163,10 @@ class Floor:
     misunderstandings: int = 0
     failures: int = 0
     digits: str = ""
+    hold_ends: float = float("-inf")
+    """Until then the agent waits for a caller who asked for it."""
+    outbound: bool = False
+    """We called."""
     closing: str | None = None
     """Why the call ends after what is being said; nothing interrupts it then."""
     last_id: int = 0

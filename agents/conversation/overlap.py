@@ -6,7 +6,7 @@ from collections.abc import Set
 from enum import Enum
 
 from agents.conversation.policy import TurnPolicy
-from agents.conversation.words import normalise_words
+from agents.conversation.words import normalise_words, remainders
 
 MOST_BACKCHANNEL_WORDS = 8
 """Listeners string backchannels together ("yeah, okay, I see"), but not for longer than this."""
@@ -25,12 +25,17 @@ class Overlap(Enum):
     INTERRUPTION = "interruption"
 
 
-def judge_overlap(policy: TurnPolicy, text: str, log_probability: float, voiced: float) -> Overlap:
-    """Judge the words heard over the agent; `voiced` is how long the sound lasted, in seconds."""
+def judge_overlap(
+    policy: TurnPolicy, text: str, log_probability: float, voiced: float, *, answering: bool = False
+) -> Overlap:
+    """Judge the words heard over the agent; `voiced` is how long the sound lasted, in seconds.
+
+    `answering`: the agent says the opening of a call that it placed, and the other one has just picked up.
+    """
     words = normalise_words(text)
     if not words:
         return Overlap.NOTHING
-    if "" in _rests(words, policy.backchannels):
+    if "" in remainders(words, _harmless(policy, answering), MOST_BACKCHANNEL_WORDS):
         return Overlap.BACKCHANNEL
     if INTERRUPTIONS.intersection(words.split()):
         return Overlap.INTERRUPTION
@@ -39,19 +44,13 @@ def judge_overlap(policy: TurnPolicy, text: str, log_probability: float, voiced:
     return Overlap.INTERRUPTION
 
 
-def may_become_backchannel(policy: TurnPolicy, text: str) -> bool:
+def may_become_backchannel(policy: TurnPolicy, text: str, *, answering: bool = False) -> bool:
     """Whether words that are not at their end yet could still be nothing but backchannels: "okay, I" (see)."""
-    rests = _rests(normalise_words(text), policy.backchannels)
-    return any(phrase.startswith(rest) for rest in rests for phrase in policy.backchannels)
+    phrases = _harmless(policy, answering)
+    rests = remainders(normalise_words(text), phrases, MOST_BACKCHANNEL_WORDS)
+    return any(phrase.startswith(rest) for rest in rests for phrase in phrases)
 
 
-def _rests(text: str, phrases: Set[str]) -> set[str]:
-    """What may be left of a text when phrases are taken from its beginning, one after another; "" if nothing is."""
-    words = text.split()
-    if len(words) > MOST_BACKCHANNEL_WORDS:
-        return set()
-    ends = [0]
-    for end in range(1, len(words) + 1):
-        if any(" ".join(words[start:end]) in phrases for start in ends):
-            ends.append(end)
-    return {" ".join(words[end:]) for end in ends}
+def _harmless(policy: TurnPolicy, answering: bool) -> Set[str]:
+    """What takes no turn."""
+    return policy.backchannels | policy.pickups if answering else policy.backchannels

@@ -34,6 +34,31 @@ BACKCHANNELS = frozenset(
 )
 """What listeners say to show that they listen (English), normalised. It does not take the turn."""
 
+_A_WHILE = [f"{a} {bit}" for a in ("a", "one") for bit in ("moment", "second", "sec", "minute")]
+HOLD_REQUESTS = frozenset(
+    {"wait", "hold on", "hang on", "hold", "hold the line", "stay on the line", "dont hang up", "bear with me"}
+    | {f"{ask}{bit}" for ask in ("", "wait ", "hold on ", "hang on ", "give me ") for bit in _A_WHILE}
+    | {f"let me {do}" for do in ("check", "see", "look", "have a look", "think", "check that", "look it up")}
+    | {f"let me ask my {who}" for who in ("wife", "husband", "boss", "colleague")}
+    | {
+        f"let me {do} my {thing}"
+        for do in ("check", "get", "find", "grab", "look at")
+        for thing in ("calendar", "diary", "phone", "card", "glasses", "wallet", "notes", "email")
+    }
+    | {f"{will}be {right}back" for will in ("", "ill ", "i will ") for right in ("", "right ")}
+    | {"im looking", "i am looking", "im checking", "i am checking", "im thinking", "i am thinking"}
+)
+"""What callers say who want the agent to wait (English), normalised."""
+
+PICKUPS = frozenset(
+    {"hello", "hi", "hey", "hallo", "yes", "yeah", "speaking", "this is he", "this is she", "this is him"}
+    | {"this is her", "this is me", "its me", "thats me", "morning", "afternoon", "evening", "yes please", "hi there"}
+    | {f"good {time}" for time in ("morning", "afternoon", "evening", "day")}
+    | {f"how {can} i help{you}" for can in ("can", "may") for you in ("", " you")}
+    | {"pronto", "allo", "allô", "oui", "ja", "ja bitte", "bueno", "diga", "dígame", "sì", "sí", "si", "moshi moshi"}
+)
+"""What people say who pick up the telephone, normalised: over the opening of a call to them it takes no turn."""
+
 
 class PolicyError(ValueError):
     """A turn-taking option is unknown or out of range; the text names it."""
@@ -91,6 +116,8 @@ class TurnPolicy:
     backchannel_longest: float = 0.75
     """A sound longer than this is never taken for a backchannel on low confidence alone."""
     backchannels: frozenset[str] = field(default=BACKCHANNELS)
+    pickups: frozenset[str] = field(default=PICKUPS)
+    """What people say who pick up: over the opening of a call that the agent placed it is a backchannel too."""
 
     # Waiting and failing
     wordless_after: float = 6.0
@@ -100,6 +127,10 @@ class TurnPolicy:
     idle_after: float = 8.0
     """Silence of both after which the caller is prompted again."""
     most_reprompts: int = 2
+    hold_longest: float = 120.0
+    """A caller who asked the agent to wait is not prompted for this long."""
+    hold_requests: frozenset[str] = field(default=HOLD_REQUESTS)
+    """What callers say who want the agent to wait; a turn of nothing else is not answered by the model."""
     hold_after: float = 2.5
     """An answer that takes longer is bridged with a short phrase."""
     answer_timeout: float = 8.0
@@ -145,9 +176,9 @@ SHORTEST_WAIT = 0.02
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name == "backchannels":
+    if name in ("backchannels", "pickups", "hold_requests"):
         if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in value):
-            raise PolicyError("turn_taking.backchannels must be a list of phrases")
+            raise PolicyError(f"turn_taking.{name} must be a list of phrases")
         return frozenset(words for item in value if (words := normalise_words(item)))
     if name == "barge_in":
         if not isinstance(value, bool):

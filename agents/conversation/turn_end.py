@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.conversation import actions as act
-from agents.conversation import answering, hearing, waiting
+from agents.conversation import answering, hearing, holding, waiting
 from agents.conversation import events as ev
 from agents.conversation.actions import Phrase
 from agents.conversation.endpointing import required_silence
@@ -103,16 +103,42 @@ def finish_turn(floor: Floor, now: float) -> None:
 
 
 def confirm(floor: Floor, turn: CallerTurn, now: float) -> None:
-    """These are the words of the turn; the floor is the agent's."""
+    """These are the words of the turn; the floor is the agent's, unless it was asked to wait."""
+    wait = holding.asks_to_wait(floor.policy, turn.text)
+    if holding.is_waiting(floor, now) and (wait or not holding.is_addressed(floor, turn)):
+        if wait:
+            holding.begin(floor, now)
+        abandon_turn(floor, "on hold")
+        waiting.listen(floor, now)
+        return
     floor.do(act.ConfirmTurn(turn.id, turn.text, turn.voiced_until))
+    if wait:
+        _wait(floor, turn, now)
+    else:
+        holding.end(floor)
+        _answer(floor, turn, now)
+
+
+def _wait(floor: Floor, turn: CallerTurn, now: float) -> None:
+    """The caller asked for time: say that there is, and leave the caller alone."""
+    _turn_over(floor, turn)
+    holding.begin(floor, now)
+    answering.say(floor, Phrase.WAIT, now)
+
+
+def _answer(floor: Floor, turn: CallerTurn, now: float) -> None:
     if not hearing.answers(floor, turn.text):
         answering.drop_answer(floor)
         answering.prepare(floor, turn.id, turn.text)
+    _turn_over(floor, turn)
+    answering.play(floor, now)
+
+
+def _turn_over(floor: Floor, turn: CallerTurn) -> None:
     floor.reprompts = floor.misunderstandings = 0
     floor.last_turn_ended = turn.voiced_until
     floor.turn = floor.owed = None
     floor.deadlines.cancel(*TURN_DEADLINES)
-    answering.play(floor, now)
 
 
 def give_up(floor: Floor, reason: str, now: float, *, puzzled: bool = False) -> None:
@@ -122,7 +148,7 @@ def give_up(floor: Floor, reason: str, now: float, *, puzzled: bool = False) -> 
     if owed is not None:
         answering.prepare(floor, owed.turn_id, owed.text)
         answering.play(floor, now)
-    elif not puzzled:
+    elif not puzzled or holding.is_waiting(floor, now):
         waiting.listen(floor, now)
     elif floor.misunderstandings >= floor.policy.most_misunderstandings:
         answering.close(floor, Phrase.GOODBYE, "caller not understood", now)

@@ -60,7 +60,7 @@ def hand_over(floor: Floor, now: float) -> None:
 def listen(floor: Floor, now: float) -> None:
     """Nobody speaks; a caller who does already is heard from here on."""
     floor.state = State.LISTENING
-    floor.deadlines.set(Deadline.IDLE, now + floor.policy.idle_after)
+    floor.deadlines.set(Deadline.IDLE, max(now + floor.policy.idle_after, floor.hold_ends))
     if floor.deaf:
         return
     if floor.sound is Sound.VOICED:

@@ -8,8 +8,8 @@ from agents.conversation import actions as act
 from agents.conversation.actions import Action, Phrase
 from agents.conversation.words import normalise_words
 
-SETTLING = frozenset({Phrase.APOLOGY, Phrase.GOODBYE, Phrase.TIME_IS_UP, Phrase.LAST_WORDS})
-"""Phrases that tell the caller that no answer will come."""
+SETTLING = frozenset({Phrase.WAIT, Phrase.APOLOGY, Phrase.GOODBYE, Phrase.TIME_IS_UP, Phrase.LAST_WORDS})
+"""Phrases that stand for an answer: none will come, or none was wanted."""
 
 
 @dataclass

@@ -58,14 +58,16 @@ TIMINGS: dict[str, Any] = {
 class Script:
     """Feeds what is scheduled, lets every deadline happen in its time, and answers the core's questions.
 
+    `options` are the policy's; `outbound`: we called.
+
     `says` schedules the caller; the recogniser hears the words said up to the moment it is asked. The judges
     answer with `prosody` and `words` (a number, a function of the text, None: never). `reply` decides what
     becomes of an answer or a phrase that is played: by default it sounds after `sound_takes` for `sound_lasts`.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, outbound: bool = False, **options: Any) -> None:
         self.policy = TurnPolicy.from_options({**TIMINGS, **options})
-        self.conversation = Conversation(self.policy)
+        self.conversation = Conversation(self.policy, outbound=outbound)
         self.now = 0.0
         self.log: list[tuple[float, Action]] = []
         self.prosody: float | None = 0.95

@@ -16,7 +16,7 @@ from agents.conversation.model import State
 from agents.conversation.policy import TurnPolicy
 from tests.agents.conversation.world import QUESTION, World
 
-TEXTS = ["", "...", "yes", "uh-huh", "I would like", "I would like, ", QUESTION, "stop", "um"]
+TEXTS = ["", "...", "yes", "uh-huh", "I would like", "I would like, ", QUESTION, "stop", "um", "hold on", "hello"]
 A_MOMENT = st.sampled_from([0.0, 0.03, 0.06, 0.1, 0.2])
 A_WHILE = st.sampled_from([0.01, 0.05, 0.1, 0.3, 0.7, 1.0, 2.0, 4.0, 9.0, 40.0])
 SOON = 120.0
@@ -35,10 +35,12 @@ class AnyOrder(RuleBasedStateMachine):
         longest_turn=st.sampled_from([3.0, 90.0]),
         answer_retries=st.integers(0, 2),
         most_failures=st.integers(1, 3),
+        outbound=st.booleans(),
+        hold_longest=st.sampled_from([0.0, 15.0]),
         longest_call=st.sampled_from([20.0, 3600.0, 36000.0]),
     )
-    def the_call_starts(self, **options: Any) -> None:
-        self.world = World(TurnPolicy.from_options(options))
+    def the_call_starts(self, outbound: bool, **options: Any) -> None:
+        self.world = World(TurnPolicy.from_options(options), outbound=outbound)
 
     # The caller's line
 
@@ -115,11 +117,15 @@ class AnyOrder(RuleBasedStateMachine):
         if answer_id is not None:
             self.world.fail(answer_id)
 
-    @rule(spoken=st.booleans(), end_call=st.sampled_from([None, None, None, "the agent hung up"]))
-    def an_answer_is_complete(self, spoken: bool, end_call: str | None) -> None:
+    @rule(
+        spoken=st.booleans(),
+        end_call=st.sampled_from([None, None, None, "the agent hung up"]),
+        hold=st.sampled_from([False, False, True]),
+    )
+    def an_answer_is_complete(self, spoken: bool, end_call: str | None, hold: bool) -> None:
         answer_id = self.world.brewing(playing=True)
         if answer_id is not None:
-            self.world.complete(answer_id, spoken=spoken, end_call=end_call)
+            self.world.complete(answer_id, spoken=spoken, end_call=end_call, hold=hold)
 
     @rule()
     def an_answer_sounds(self) -> None:

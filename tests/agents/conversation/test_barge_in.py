@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agents.conversation import actions as act
 from agents.conversation import events as ev
+from agents.conversation.barge_in import LONGEST_GREETING
 from agents.conversation.model import State
-from tests.agents.conversation.script import greeted, kinds
+from tests.agents.conversation.script import Script, greeted, kinds
 from tests.agents.conversation.states import speaking
 
 QUESTION = "What time do you close today?"
@@ -278,3 +281,63 @@ def test_a_last_syllable_after_the_end_only_pauses_the_agent() -> None:
     assert len(script.all(act.OpenTurn)) == 1
     assert script.times(act.ResumePlayout) == [pytest.approx(12.45)]
     script.expect(State.SPEAKING)
+
+
+def opening(**options: Any) -> Script:
+    """We called; the opening is heard from 0.05 on, for six seconds."""
+    script = Script(**options)
+    script.sound_lasts = 6.0
+    script.feed(ev.CallStarted())
+    return script
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("Hello?", 0.5), ("Hi, good morning.", 1.4), ("Hello? How can I help you?", 2.2)]
+)
+def test_the_opening_of_a_call_we_placed_goes_on_over_a_greeting(text: str, seconds: float) -> None:
+    script = opening(outbound=True)
+    script.says(text, 0.4, 0.4 + seconds)
+    script.run(9.5)
+    assert script.confirmed == []
+    assert script.discarded == ["backchannel"]
+    assert len(script.all(act.ResumePlayout)) == 1
+    assert len(script.all(act.CloseAnswer)) == 1
+    script.expect(State.LISTENING)
+
+
+def test_the_same_greeting_interrupts_an_agent_that_was_called() -> None:
+    script = opening()
+    script.says("Hello?", 0.4, 0.9)
+    script.run(4.0)
+    assert script.confirmed == ["Hello?"]
+
+
+def test_a_greeting_after_the_opening_is_a_turn() -> None:
+    script = opening(outbound=True)
+    script.says("Hello?", 7.0, 7.5)
+    script.run(9.0)
+    assert script.confirmed == ["Hello?"]
+
+
+def test_a_greeting_over_a_later_answer_is_an_interruption() -> None:
+    script = opening(outbound=True)
+    script.says("What is it about?", 7.0, 8.0)
+    script.says("Hello? Hello?", 10.0, 10.8)
+    script.run(13.0)
+    assert script.confirmed == ["What is it about?", "Hello? Hello?"]
+
+
+def test_who_says_more_than_a_greeting_interrupts_the_opening() -> None:
+    script = opening(outbound=True)
+    script.says("Hello, who is this and what do you want?", 0.4, 2.4)
+    script.run(5.0)
+    assert script.confirmed == ["Hello, who is this and what do you want?"]
+
+
+def test_a_greeting_without_end_is_an_interruption() -> None:
+    script = opening(outbound=True)
+    script.hear = lambda begins, until: "Hello, hello"
+    script.says("Hello, hello", 0.4, 6.0)
+    script.run(3.2)
+    assert script.state is State.HEARING
+    assert script.times(act.CutPlayout)[0] == pytest.approx(0.4 + LONGEST_GREETING, abs=0.15)

@@ -132,3 +132,22 @@ def test_punctuation_between_words_never_matters(words: list[str], marks: list[s
 @pytest.mark.parametrize("text", ["Stop!", "No, no.", "Hold on.", "Wait."])
 def test_a_word_that_takes_the_floor_does_so_however_unsure_it_is(text: str) -> None:
     assert verdict(text, UNSURE, 0.3) is Overlap.INTERRUPTION
+
+
+@pytest.mark.parametrize(
+    "text", ["Hello?", "Hi.", "Yes?", "Yeah, hello?", "Speaking.", "Good morning!", "Hello, good evening.", "Pronto?"]
+)
+def test_what_one_says_on_picking_up_is_a_backchannel_only_while_the_call_is_being_answered(text: str) -> None:
+    assert judge_overlap(POLICY, text, SURE, 0.8, answering=True) is Overlap.BACKCHANNEL
+    if normalise_words(text) not in BACKCHANNELS:
+        assert verdict(text) is Overlap.INTERRUPTION
+
+
+@pytest.mark.parametrize("text", ["Who is this?", "Hello, no thank you.", "Stop.", "Yes, I want to order.", "Not now."])
+def test_other_words_interrupt_an_opening_as_well(text: str) -> None:
+    assert judge_overlap(POLICY, text, SURE, 0.8, answering=True) is Overlap.INTERRUPTION
+
+
+def test_a_greeting_that_goes_on_may_become_one() -> None:
+    assert may_become_backchannel(POLICY, "Hello, good", answering=True)
+    assert not may_become_backchannel(POLICY, "Hello, good")

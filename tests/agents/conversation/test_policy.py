@@ -66,7 +66,8 @@ TIMES = [field.name for field in fields(TurnPolicy) if isinstance(field.default,
 @pytest.mark.parametrize("name", TIMES)
 def test_a_call_comes_to_its_end_with_every_option_as_small_as_it_may_be(name: str) -> None:
     least = -10.0 if name == "backchannel_log_probability" else SHORTEST_WAIT if refuses_zero(name) else 0.0
-    script = Script(**{name: least})
+    options: dict[str, Any] = {name: least}
+    script = Script(**options)
     script.feed(ev.CallStarted())
     script.says("I would like to book a table.", 3.0, 5.0)
     script.says("Wait, stop.", 6.5, 7.5)

@@ -27,9 +27,9 @@ class Line(Enum):
 class World:
     """Carries events to a conversation and checks what it wants against the ledger and the caller's line."""
 
-    def __init__(self, policy: TurnPolicy) -> None:
+    def __init__(self, policy: TurnPolicy, *, outbound: bool = False) -> None:
         self.policy = policy
-        self.conversation = Conversation(policy)
+        self.conversation = Conversation(policy, outbound=outbound)
         self.ledger = Ledger()
         self.line = Line.SILENT
         self.now = 100.0
@@ -130,11 +130,11 @@ class World:
             self.ledger.heard(answer_id)
             self.send(ev.PlayoutStarted(answer_id))
 
-    def complete(self, answer_id: int, *, spoken: bool, end_call: str | None) -> None:
+    def complete(self, answer_id: int, *, spoken: bool, end_call: str | None, hold: bool = False) -> None:
         """All of the answer is with playout."""
         self.done.add(answer_id)
         heard = self.ledger.answers[answer_id].heard
-        self.send(ev.AnswerCompleted(answer_id, heard or spoken, end_call))
+        self.send(ev.AnswerCompleted(answer_id, heard or spoken, end_call, hold))
         if spoken and not heard and not self.ledger.answers[answer_id].over:
             self.sound(answer_id)
 
