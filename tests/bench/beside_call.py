@@ -1,7 +1,7 @@
 """What REST traffic does to a call, and a call to it: `python -m tests.bench.beside_call [--turns N]`.
 
 The whole server with its models in one process and no workers, its limits switched off; a caller holds one conversation
-after another: alone, beside clients that ask for a job as fast as they are answered, beside clients that order speech.
+after another: alone, beside clients that ask for a job, beside clients that order speech.
 Clients, caller and the paced language model share the cores with it.
 """
 
@@ -25,6 +25,7 @@ from tests.bench import processes, talk
 from tests.bench.figures import Figures, milliseconds, quantile
 from tests.bench.platform import VOICE, Result, load, request, send
 
+WEBHOOK: Final = "/telephony/voice?agent=demo"
 CONNECTIONS: Final = 16
 SECONDS: Final = 600.0
 """At most; the clients end with the conversation."""
@@ -33,12 +34,13 @@ SECONDS: Final = 600.0
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.beside_call", description=__doc__)
     parser.add_argument("--turns", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=0, help="requests a second at most; 0: as many as are answered")
+    parser.add_argument("--reads", type=float, default=800, help="GETs a second at most; 0: as many as are answered")
+    parser.add_argument("--orders", type=float, default=150, help="POSTs a second at most; 0: as many as are answered")
     options = parser.parse_args()
-    asyncio.run(measure(options.turns, options.rate))
+    asyncio.run(measure(options.turns, options.reads, options.orders))
 
 
-async def measure(turns: int, rate: float) -> None:
+async def measure(turns: int, reads: float, orders: float) -> None:
     """Three conversations on one server."""
     key = "sk_live_" + secrets.token_hex(20)
     quiet = {"VISAVIS_LIMITS__ENABLED": "false", "VISAVIS_JOBS__WORKERS": "0", "VISAVIS_BOOTSTRAP_KEY": key}
@@ -51,19 +53,17 @@ async def measure(turns: int, rate: float) -> None:
         ):
             order = request("POST", "/api/generate/voice", key, json.dumps(VOICE).encode())
             job = json.loads((await send(url, order))[1])["data"]["jobId"]
-            await talk.guarded(talk.converse(url, talk.clips(talk.TURNS), 3))  # everything has run once
+            await talk.guarded(talk.converse(url + WEBHOOK, talk.clips(talk.TURNS), 3))  # models have run once
             alone = await conversation(url, turns)
             show("a call alone", alone, None, None)
-            for title, asked in (
-                ("beside GET one job", request("GET", f"/api/jobs?id={job}", key)),
-                ("beside POST voice", order),
-            ):
-                show(title, *await beside(url, turns, asked, rate), alone)
+            read = request("GET", f"/api/jobs?id={job}", key)
+            show("beside GET one job", *await beside(url, turns, read, reads), alone)
+            show("beside POST voice", *await beside(url, turns, order, orders), alone)
 
 
 async def conversation(url: str, turns: int) -> Figures:
     """One call."""
-    return await talk.guarded(talk.converse(url, talk.clips(talk.TURNS), turns))
+    return await talk.guarded(talk.converse(url + WEBHOOK, talk.clips(talk.TURNS), turns))
 
 
 async def beside(url: str, turns: int, asked: bytes, rate: float) -> tuple[Figures, Result]:
