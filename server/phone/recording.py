@@ -1,0 +1,267 @@
+"""The recording of one call: both voices in one WAV file, written as the call goes on.
+
+16-bit PCM at 8 kHz, the other one left, the agent right. The file is a whole WAV file after every write, whatever
+becomes of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import structlog
+
+from media.audio.frames import Samples, to_int16
+from media.audio.g711 import PHONE_RATE
+from media.audio.two_channel import Channel, Piece, TwoChannels
+from media.audio.wav import HEADER_BYTES, wav_header
+
+FRAME_BYTES: Final = 2 * len(Channel)
+"""Bytes of a sample of both channels."""
+
+BLOCK_S: Final = 0.5
+"""Audio is written in blocks of this length."""
+
+MOST_WAITING: Final = 512
+"""Blocks of all calls that wait for the disk, at most 16 MiB; what comes then is silence in its call's recording."""
+
+CLOSE_S: Final = 0.8
+"""A recording that takes longer to end ends without its call waiting for it."""
+
+log = structlog.get_logger(__name__)
+
+
+class RecordingFile:
+    """One file. Its methods block. An error ends the recording, not the call: what was written by then is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = -1
+        self._failed = False
+        self._frames = 0
+
+    def write(self, pieces: Sequence[Piece]) -> None:
+        """Put these samples in their places; between them is silence."""
+        if self._failed:
+            return
+        try:
+            self._open()
+            for piece in pieces:
+                self._write(piece)
+            os.pwrite(self._descriptor, wav_header(self._frames, PHONE_RATE, len(Channel)), 0)
+        except OSError as error:
+            self._failed = True
+            log.warning("a recording ends before its call", file=self.path.name, reason=error.strerror)
+
+    def finish(self, pieces: Sequence[Piece], length: int) -> int:
+        """The last samples, and silence up to so many; returns how many bytes the file has, 0 if there is none."""
+        self.write(pieces)
+        if self._descriptor < 0:
+            return 0
+        try:
+            if not self._failed:
+                os.ftruncate(self._descriptor, HEADER_BYTES + length * FRAME_BYTES)
+            return _mend(self._descriptor)
+        except OSError as error:
+            log.warning("a recording cannot be ended", file=self.path.name, reason=error.strerror)
+            return 0
+        finally:
+            os.close(self._descriptor)
+            self._descriptor, self._failed = -1, True
+
+    def _open(self) -> None:
+        if self._descriptor >= 0:
+            return
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # until it is closed, also by the end of the process
+
+    def _write(self, piece: Piece) -> None:
+        offset = HEADER_BYTES + piece.index * FRAME_BYTES
+        both = np.zeros((len(piece.samples), len(Channel)), "<i2")
+        there = os.pread(self._descriptor, both.nbytes, offset)
+        both.reshape(-1).view(np.uint8)[: len(there)] = np.frombuffer(there, np.uint8)
+        both[:, piece.channel] = to_int16(piece.samples)
+        _write_all(self._descriptor, both.tobytes(), offset)
+        self._frames = max(self._frames, piece.end)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int | None]:
+    """A descriptor of this file, which nobody else has meanwhile; None where somebody has, or it is not there.
+
+    Raises `OSError`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def mend(path: Path) -> int | None:
+    """Make a file whole whose process was killed; returns its bytes, None while somebody still writes it.
+
+    Raises `OSError`.
+    """
+    with locked(path) as descriptor:
+        return None if descriptor is None else _mend(descriptor)
+
+
+class RecordingWriter:
+    """Writes the recordings of all calls, in order, on a thread of its own: nobody who speaks waits for a disk.
+
+    It takes `MOST_WAITING` blocks; what comes while it is full is refused, and stays silent.
+    """
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self.refused = 0
+        self._most = most
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="recordings-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, file: RecordingFile, pieces: Sequence[Piece]) -> bool:
+        """Have these written; False where there is no room for them."""
+        with self._changed:
+            if self._closed or len(self._waiting) >= self._most:
+                self.refused += 1
+                return False
+            self._waiting.append(lambda: file.write(pieces))
+            self._changed.notify()
+        return True
+
+    def finish(self, file: RecordingFile, pieces: Sequence[Piece], length: int) -> Future[int]:
+        """Have a file ended, after what waits; the result is what `RecordingFile.finish` returns. Never refused."""
+        done: Future[int] = Future()
+        with self._changed:
+            if self._closed:
+                done.set_result(0)
+                return done
+            self._waiting.append(lambda: done.set_result(file.finish(pieces, length)))
+            self._changed.notify()
+        return done
+
+    def close(self) -> None:
+        """Write what waits, then end; does not wait for that."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    if self._closed:
+                        return
+                    self._changed.wait()
+                work = self._waiting.popleft()
+            try:
+                work()
+            except Exception:  # one call's recording must not end all others'
+                log.exception("a block of a recording was not written")
+
+
+Finish = Callable[[Sequence[Piece], int], "asyncio.Task[str | None]"]
+"""Ends a recording's file and keeps it; the result is its storage key, None where it is not kept."""
+
+
+class CallRecorder:
+    """Records one call. Implements `server.phone.link.LineRecorder`; made by `server.phone.recordings.Recordings`.
+
+    Times are those of `clock`; the recording begins when this is made. Nothing here blocks or raises.
+    """
+
+    def __init__(
+        self,
+        put: Callable[[Sequence[Piece]], bool],
+        finish: Finish,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        began = clock()
+        self._channels = TwoChannels(PHONE_RATE, began)
+        self._put = put
+        self._finish = finish
+        self._clock = clock
+        self._due = began + BLOCK_S
+        self._ending: asyncio.Task[str | None] | None = None
+        self._complained = False
+
+    def caller(self, samples: Samples, at: float, *, lost: int = 0) -> None:
+        """The other one was heard: samples at 8 kHz that arrived at `at`, `lost` ones before them did not."""
+        if self._ending is None:
+            self._channels.caller(samples, at, lost=lost)
+            self._pass_on()
+
+    def agent(self, samples: Samples, at: float) -> None:
+        """The agent is heard from `at` on: samples at 8 kHz."""
+        if self._ending is None:
+            self._channels.agent(samples, at)
+            self._pass_on()
+
+    def cleared(self, at: float) -> None:
+        """What the agent was to say from `at` on is not heard."""
+        if self._ending is None:
+            self._channels.cleared(at)
+
+    async def close(self) -> str | None:
+        """End the recording; returns the storage key under which it will be, None where it is not kept.
+
+        Returns within `CLOSE_S`; uploading goes on behind it. A second call returns the same.
+        """
+        if self._ending is None:
+            self._ending = self._finish(*self._channels.end(self._clock()))
+        await asyncio.wait([self._ending], timeout=CLOSE_S)
+        return self._ending.result() if self._ending.done() else None
+
+    def _pass_on(self) -> None:
+        """Give what has settled to the writer, a block at a time."""
+        now = self._clock()
+        if now < self._due:
+            return
+        self._due = now + BLOCK_S
+        pieces = self._channels.settled(now)
+        if pieces and not self._put(pieces) and not self._complained:
+            self._complained = True
+            log.warning("the disk is too slow: a recording has gaps")
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _mend(descriptor: int) -> int:
+    """Let the header say what the file holds; returns its bytes, 0 where it holds no sound."""
+    frames = max(0, os.fstat(descriptor).st_size - HEADER_BYTES) // FRAME_BYTES
+    if frames == 0:
+        return 0
+    size = HEADER_BYTES + frames * FRAME_BYTES
+    os.ftruncate(descriptor, size)
+    _write_all(descriptor, wav_header(frames, PHONE_RATE, len(Channel)), 0)
+    return size
