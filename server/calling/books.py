@@ -27,6 +27,8 @@ NO_SUCH_NUMBER: Final = "The number you have called is not in service. Goodbye."
 NOT_AVAILABLE: Final = "Sorry, the assistant you are calling is not available. Goodbye."
 IS_OVER: Final = "This call has ended already. Goodbye."
 OPTED_OUT: Final = "opted out"
+NOT_PLACED: Final = "not placed"
+"""The outcome of a call that the carrier certainly never made: nobody's telephone rang."""
 _TRIES: Final = 3
 
 OUT_OF_CREDIT: Final = "The account's credits were used up"
@@ -184,6 +186,8 @@ class Books:
         call = steps.locked(session, call_id)
         if call is None or call.sid is not None or CallState(call.state).ended:
             return False
+        if state is CallState.FAILED:
+            call.outcome = NOT_PLACED
         self._step(session, call, state.value, error=error)
         return True
 

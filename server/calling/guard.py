@@ -78,14 +78,18 @@ class Guard:
         self._check_account(session, account_id)
         return destination
 
-    def check_number(self, number: str) -> Destination:
-        """The destination, if this server calls it at all: by its form, country and kind. Raises `CallNotAllowed`."""
+    def check_configured(self) -> None:
+        """Whether this server places calls at all. Raises `CallNotAllowed`."""
         if not self._settings.can_dial:
             raise CallNotAllowed(
                 "NOT_CONFIGURED",
                 "This server places no calls: it needs the settings telephony.twilio.account_sid,"
                 " telephony.twilio.auth_token and telephony.number (and telephony.carrier twilio)",
             )
+
+    def check_number(self, number: str) -> Destination:
+        """The destination, if this server calls it at all: by its form, country and kind. Raises `CallNotAllowed`."""
+        self.check_configured()
         try:
             return check_destination(number, self._settings.may_call)
         except DestinationRefused as error:
