@@ -12,6 +12,7 @@ from server.families import avatars
 from server.families.avatars import Avatars
 from server.families.desk import Desk
 from server.families.generation import LocalEngines
+from server.families.recordings import CallRecordings
 from server.families.talking_videos import TalkingVideos
 from server.families.videos import Videos
 from server.families.voice_agents import VoiceAgents
@@ -64,6 +65,7 @@ class Families:
                 models=[name for name in (llm.model, llm.fallback_model) if llm.base_url and name],
                 configured=configured,
             ),
+            CallRecordings(files),
         )
 
     def endpoints(self) -> list[Endpoint]:
