@@ -31,20 +31,25 @@ def check_json_type(content_type: str) -> None:
     kind = kind.strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMedia("The body must be JSON: send Content-Type: application/json")
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in _CHARSETS:
-            raise UnsupportedMedia("The body must be JSON in UTF-8")
+    _check_charset(parameters, "JSON")
+
+
+def parse_text(body: bytes, content_type: str, takes: str) -> str:
+    """A body that is text of the media type `takes`, in UTF-8. Raises `UnsupportedMedia`, `Invalid`."""
+    kind, _, parameters = content_type.partition(";")
+    if kind.strip().lower() != takes:
+        raise UnsupportedMedia(f"Send the body with Content-Type: {takes}")
+    _check_charset(parameters, "text")
+    text = _decoded(body)
+    check_text(text, "body")
+    return text
 
 
 def parse_json(body: bytes) -> Any:
     """The body's value. Raises `Invalid` that says what is wrong with it."""
     if not body.strip():
         raise Invalid("The body is empty: a JSON object is expected")
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Invalid(f"The body is not UTF-8 (byte {error.start})") from None
+    text = _decoded(body)
     _check_depth(body)
     try:
         value = json.loads(
@@ -65,6 +70,20 @@ def check_text(text: str, field: str) -> None:
         raise Invalid("must not contain the character U+0000", field=field)
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise Invalid("is not valid Unicode: it has half of a surrogate pair", field=field)
+
+
+def _check_charset(parameters: str, what: str) -> None:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in _CHARSETS:
+            raise UnsupportedMedia(f"The body must be {what} in UTF-8")
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid(f"The body is not UTF-8 (byte {error.start})") from None
 
 
 _TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep"

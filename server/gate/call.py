@@ -37,8 +37,8 @@ class ApiResult:
 class ApiCall(Generic[B]):
     """One request, authenticated, admitted and validated.
 
-    `body`: the endpoint's request model (None where it takes none; of a multipart endpoint read `request` yourself).
-    `query`: its query model, or None. `path`: the values of the path's parameters, as text.
+    `body`: the endpoint's request model, or its text; None where it takes none (of a multipart endpoint read `request`
+    yourself). `query`: its query model, or None. `path`: the values of the path's parameters, as text.
     """
 
     account: Identity

@@ -30,7 +30,7 @@ from server.credits import InsufficientCredits
 from server.database import Database, DatabaseError, Identity
 from server.errors import error_response
 from server.gate.auth import HOW, MISSING, Authenticator, presented_key
-from server.gate.body import check_json_type, check_text, parse_json
+from server.gate.body import check_json_type, check_text, parse_json, parse_text
 from server.gate.call import ApiCall, ApiResult, replay
 from server.gate.errors import (
     ApiError,
@@ -305,6 +305,9 @@ async def _body(endpoint: Endpoint, request: Request) -> tuple[Any, Any]:
         if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
             raise UnsupportedMedia("The body must be multipart/form-data")
         return None, None
+    if endpoint.takes:
+        text = parse_text(await request.body(), content_type, endpoint.takes)
+        return text, text
     if endpoint.body is None:
         return None, None
     raw = await request.body()

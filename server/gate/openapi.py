@@ -102,6 +102,8 @@ def _operation(endpoint: Endpoint, references: dict[Any, Any]) -> dict[str, Any]
         if endpoint.example is not None:
             content["example"] = dict(endpoint.example)
         made["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif endpoint.takes:
+        made["requestBody"] = {"required": True, "content": {endpoint.takes: {"schema": {"type": "string"}}}}
     elif endpoint.multipart:
         file = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
         made["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": file}}}

@@ -74,7 +74,9 @@ def _article(document: Mapping[str, Any], path: str, method: str, operation: Map
         parts.append(_table(document, "Parameters", parameters))
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         schema = _resolved(document, content["schema"])
-        fields = [(name, shape, name in schema.get("required", ()), "") for name, shape in schema["properties"].items()]
+        properties = schema.get("properties", {"(the body)": schema})
+        required = schema.get("required", properties if "properties" not in schema else ())
+        fields = [(name, shape, name in required, "") for name, shape in properties.items()]
         parts.append(_table(document, f"Body ({kind})", fields))
         if "example" in content:
             parts.append(_json(content["example"]))

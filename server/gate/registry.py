@@ -29,7 +29,8 @@ class Endpoint:
     """An endpoint, declared once.
 
     `path`: with parameters in braces, each one segment. `body`: the model of its JSON body. `multipart`: the body is
-    `multipart/form-data`, which the handler reads itself. `query`: the model of its query. `answers`: the model of each
+    `multipart/form-data`, which the handler reads itself. `takes`: the body is text of this
+    media type, which the handler gets as it is. `query`: the model of its query. `answers`: the model of each
     success, by status; the first one is what a handler's answer has unless it says otherwise; None: no JSON.
     `limit`: its window. `paid`: costs credits, so Idempotency-Key is honoured and 402 is possible. `least`: the plan it
     takes. `errors`: further statuses that it may answer. `bounds`: where the server's own limits on bodies do
@@ -46,6 +47,7 @@ class Endpoint:
     description: str = ""
     body: type[BaseModel] | None = None
     multipart: bool = False
+    takes: str = ""
     query: type[BaseModel] | None = None
     paid: bool = False
     price: str = ""
@@ -69,7 +71,7 @@ class Endpoint:
     def statuses(self) -> frozenset[int]:
         """Every status that it may answer, 405 for other methods aside."""
         found = {*self.answers, *self.errors, 401, 429, 500, 503}
-        if self.body is not None or self.multipart:
+        if self.body is not None or self.multipart or self.takes:
             found |= {self.family.value.invalid, 408, 413, 415}
         if self.query is not None:
             found.add(self.family.value.invalid)

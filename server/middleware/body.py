@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import error_response
@@ -24,21 +25,22 @@ class BodyBounds:
 class BodyLimit:
     """Refuses bodies that are too large (413) and bodies that take too long to come (408).
 
-    `bounds` hold for all paths but those that `exceptions` names. A body that declares its size is refused before any
-    of it is read.
+    `bounds` hold for all paths but those that `exceptions` names (`{name}` stands for one segment). A body that
+    declares its size is refused before any of it is read.
     """
 
     def __init__(self, app: ASGIApp, bounds: BodyBounds, exceptions: Mapping[str, BodyBounds] | None = None) -> None:
         self._app = app
         self._bounds = bounds
         self._exceptions = dict(exceptions or {})
+        self._patterns = [(compile_path(path)[0], bounds) for path, bounds in self._exceptions.items() if "{" in path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, its body counted and timed as it is read."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        bounds = self._exceptions.get(scope["path"], self._bounds)
+        bounds = self._bounds_of(scope["path"])
         too_large = f"The body is larger than {bounds.bytes} bytes"
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdecimal() or int(declared) > bounds.bytes:
@@ -66,3 +68,8 @@ class BodyLimit:
             return message
 
         await self._app(scope, bounded, send)
+
+    def _bounds_of(self, path: str) -> BodyBounds:
+        if path in self._exceptions:
+            return self._exceptions[path]
+        return next((bounds for pattern, bounds in self._patterns if pattern.fullmatch(path)), self._bounds)
