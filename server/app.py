@@ -19,7 +19,6 @@ from server.health import health_routes
 from server.metrics import Metrics
 from server.middleware import BodyBounds, BodyLimit, Requests, SecurityHeaders, TrustedProxies
 from server.phone.options import Sessions
-from server.phone.routes import routes as phone_routes
 from server.settings import Settings
 
 
@@ -62,7 +61,6 @@ def create_app(
             *(gate.routes() if gate is not None else ()),
             *routes,
             *health_routes(problems, metrics if settings.metrics.enabled else None),
-            *phone_routes(engine, settings),
         ],
         exception_handlers={HTTPException: on_http_exception, Exception: on_failure},
     )

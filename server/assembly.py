@@ -8,6 +8,9 @@ from starlette.types import ASGIApp
 
 from server.app import create_app
 from server.browser.routes import BrowserEndpoints, browser_endpoints
+from server.calling.books import Books
+from server.calling.numbers import Numbers
+from server.calling.owners import AgentOwners
 from server.console.access import ConsoleAccess
 from server.console.routes import Console
 from server.database import Database
@@ -24,6 +27,9 @@ from server.jobs.desk import JobDesk
 from server.jobs.monitor import JobMonitor
 from server.made_agents.people import BODIES, People
 from server.metrics import Metrics
+from server.phone.desk import PhoneParts
+from server.phone.live import LiveCalls
+from server.phone.routes import PhoneEndpoints
 from server.platform.engines import Engines
 from server.platform.platform import platform_endpoints
 from server.renders.kinds import RENDERS
@@ -92,6 +98,12 @@ class Assembly:
             people=self.people.agents,
             page_key=key.derive("page"),
         )
+        self.live = LiveCalls()
+        owners = AgentOwners(lambda: self.engine.agents)
+        self.books = Books(database, Numbers(settings.telephony, owners), price=settings.prices.inbound_minute)
+        self.phone = PhoneEndpoints.of(
+            PhoneParts(self.engine, self.books, self.live, people=self.people.agents), settings
+        )
         page, assets = self.browser.page, Assets()
         self.app: ASGIApp = create_app(
             settings,
@@ -105,6 +117,7 @@ class Assembly:
                 *file_routes(self.files),
                 *Console(self.gate, console, settings.public_url, assets).routes(),
                 *web_routes(page, assets),
+                *self.phone.routes(),
             ],
             bodies=BODIES,
             gate=self.gate,
@@ -121,6 +134,7 @@ class Assembly:
         await self.people.close()
         self.fetcher.close()
         await self.engine.close()
+        await self.phone.close()
         await self.gate.close()
 
     def _pack_of(self, agent_id: str) -> Path | None:

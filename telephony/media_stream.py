@@ -187,9 +187,29 @@ class MediaStream(ABC):
     def clear(self) -> str:
         """A message that drops all queued audio; the carrier may return the marks in it at once."""
 
-    @abstractmethod
     def _event(self, name: str, message: dict[str, Any]) -> Event | None:
         """What a message in its place means. Raises `Malformed` or `ProtocolError`."""
+        match name:
+            case "connected":
+                return self._connected(message)
+            case "start":
+                return self._start(message)
+            case "media":
+                return self._audio(read_object(message, "media"))
+            case "mark":
+                return Mark(read_text(read_object(message, "mark"), "name"))
+            case "dtmf":
+                return read_key(read_object(message, "dtmf"))
+            case _:
+                return Stop() if name == "stop" else None
+
+    @abstractmethod
+    def _connected(self, message: dict[str, Any]) -> Connected:
+        """The protocol that follows, where the carrier names it."""
+
+    @abstractmethod
+    def _start(self, message: dict[str, Any]) -> Start:
+        """The start of a stream of μ-law, 8 kHz, mono. Raises `Malformed`, or `ProtocolError` for other audio."""
 
     def _name(self, message: dict[str, Any]) -> str:
         return read_text(message, "event")

@@ -10,7 +10,7 @@ import hmac
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from telephony.errors import TokenRefused, TokensFull
 
@@ -21,32 +21,34 @@ CAPACITY: Final = 1024
 """Calls that may wait for their streams, or be in them, at once."""
 
 
+T = TypeVar("T")
+
+
 @dataclass(slots=True)
-class Grant:
-    """What a token stands for: the agent that was called, and who called (a number, "" where unknown)."""
+class Grant(Generic[T]):
+    """What a token stands for: its ticket says what the stream is for."""
 
     token: str
-    agent_id: str
-    peer: str
+    ticket: T
     expires: float
     used: bool = False
     over: bool = False
 
 
-class StreamTokens:
-    """The tokens of the calls that wait for their streams or are in them, one a call.
+class StreamTokens(Generic[T]):
+    """The tokens of the calls that wait for their streams or are in them, one a call, each with a ticket.
 
-    A webhook may come twice, for Twilio tries again when an answer is late. The same call and agent get the
+    A webhook may come twice, for carriers try again when an answer is late. The same call and ticket get the
     same token as long as it is valid, and also when it has been used: the answer is the same to the letter,
     but the token in it opens nothing, so a repetition never makes a second session. A call is given a
-    new token when the old one expired unused, when it asks for another agent, or when its stream has ended and
-    the token's time is up: then Twilio has asked again because the call was sent back to us.
+    new token when the old one expired unused, when it has another ticket, or when its stream has ended and
+    the token's time is up: then the carrier has asked again because the call was sent back to us.
     """
 
     def __init__(self, ttl: float = TTL, capacity: int = CAPACITY) -> None:
         self._ttl = ttl
         self._capacity = capacity
-        self._grants: OrderedDict[str, Grant] = OrderedDict()  # by call, the oldest first
+        self._grants: OrderedDict[str, Grant[T]] = OrderedDict()  # by call, the oldest first
 
     def __len__(self) -> int:
         return len(self._grants)
@@ -56,24 +58,23 @@ class StreamTokens:
         self._forget(now)
         return sum(not grant.used for grant in self._grants.values())
 
-    def holds(self, now: float, call_sid: str, agent_id: str) -> bool:
-        """Whether this call has been answered before, and would get the same token again."""
+    def knows(self, now: float, call_sid: str) -> bool:
+        """Whether this call has been answered before, and waits for its stream or is in it."""
         self._forget(now)
-        grant = self._grants.get(call_sid)
-        return grant is not None and grant.agent_id == agent_id
+        return call_sid in self._grants
 
-    def issue(self, now: float, call_sid: str, agent_id: str, peer: str = "") -> str:
-        """A token for the stream of this call. Raises `TokensFull`."""
-        if self.holds(now, call_sid, agent_id):
+    def issue(self, now: float, call_sid: str, ticket: T) -> str:
+        """A token for the stream of this call: letters and digits. Raises `TokensFull`."""
+        if self.knows(now, call_sid) and self._grants[call_sid].ticket == ticket:
             return self._grants[call_sid].token
         if call_sid not in self._grants and len(self._grants) >= self._capacity:
             raise TokensFull(f"{self._capacity} calls are waiting for their streams")
-        token = secrets.token_urlsafe(32)
-        self._grants[call_sid] = Grant(token, agent_id, peer, now + self._ttl)
+        token = secrets.token_hex(32)
+        self._grants[call_sid] = Grant(token, ticket, now + self._ttl)
         self._grants.move_to_end(call_sid)
         return token
 
-    def redeem(self, now: float, call_sid: str, token: str) -> Grant:
+    def redeem(self, now: float, call_sid: str, token: str) -> Grant[T]:
         """Use a token up; returns what it stands for. Raises `TokenRefused`.
 
         Whoever redeems says `release` when the stream has ended.

@@ -81,6 +81,10 @@ class Books:
             log.warning("a call was refused: its account has too few credits", sid=sid, available=error.available)
             return CallRefused(NOT_AVAILABLE)
 
+    async def expected(self, call_id: str) -> CallOrder | None:
+        """See `CallBook`."""
+        return await self._run(_expected, call_id)
+
     async def answered(self, call_id: str, sid: str) -> CallOrder | None:
         """See `CallBook`."""
         return await self._run(self._answered, call_id, sid)
@@ -228,6 +232,13 @@ def order_of(session: Session, call: PhoneCall) -> CallOrder:
     variables: dict[str, Any] = dict(call.variables)
     agent_id = session.get_one(Call, call.call_id).agent
     return CallOrder(call.call_id, call.account_id, agent_id, direction, call.peer, call.own_number, variables)
+
+
+def _expected(session: Session, call_id: str) -> CallOrder | None:
+    call = session.get(PhoneCall, call_id)
+    if call is None or call.direction != "outbound" or CallState(call.state).ended:
+        return None
+    return order_of(session, call)
 
 
 def advance(session: Session, call_id: str, now: datetime) -> Advance:

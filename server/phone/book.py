@@ -52,6 +52,10 @@ class CallBook(Protocol):
         """Somebody calls `called`. `agent_id`: where the webhook's URL names one. The same sid, the same call."""
         ...
 
+    async def expected(self, call_id: str) -> CallOrder | None:
+        """A call that we placed and that is not over; changes nothing. None: there is no such call."""
+        ...
+
     async def answered(self, call_id: str, sid: str) -> CallOrder | None:
         """A call that we placed was answered. None: there is no such call, it is over, or it has another sid."""
         ...

@@ -1,4 +1,4 @@
-"""Who may call: Twilio, proved by its signature, or, where no token is set, programs on this machine."""
+"""Who may call: the carrier, proved by its signature, or, where no secret is set, programs on this machine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
+from server.phone.carriers import CarrierDialect, dialect_of
 from server.phone.options import PhoneOptions
-from telephony.twilio import signature
 
 _FORWARDED: Final = (
     "forwarded",
@@ -35,21 +35,27 @@ _FORWARDED: Final = (
 class Gate:
     """Decides on every request and handshake; nothing of a refused one is looked at further."""
 
-    def __init__(self, options: PhoneOptions) -> None:
-        self._auth_token = options.auth_token
+    def __init__(self, options: PhoneOptions, carrier: CarrierDialect | None = None) -> None:
+        self._secret = options.auth_token
         self._public_url = options.public_url.rstrip("/")
+        self._carrier = carrier or dialect_of(options.carrier)
 
     def url(self, path: str, *, websocket: bool = False) -> str:
-        """The public URL of a path of this server, as Twilio is told it."""
+        """The public URL of a path of this server, as the carrier is told it."""
         return (_as_websocket(self._public_url) if websocket else self._public_url) + path
 
-    def admits(self, connection: HTTPConnection, form: Iterable[tuple[str, str]] = ()) -> bool:
-        """Whether this request, with these form parameters, or this handshake may go on."""
-        if not self._auth_token:
+    def admits(self, connection: HTTPConnection, form: Iterable[tuple[str, str]] = (), body: bytes = b"") -> bool:
+        """Whether this request, with this body and the form in it, or this handshake may go on.
+
+        A handshake that the carrier does not sign may: its stream is let in by a token, or not at all.
+        """
+        if not self._secret:
             return is_local(connection)
-        given = connection.headers.getlist(signature.HEADER)
-        url = self.url(_target(connection), websocket=connection.scope["type"] == "websocket")
-        return len(given) == 1 and signature.is_valid(self._auth_token, url, given[0], form)
+        websocket = connection.scope["type"] == "websocket"
+        if websocket and not self._carrier.signs_streams:
+            return True
+        url = self.url(_target(connection), websocket=websocket)
+        return self._carrier.is_signed(self._secret, connection.headers, url, list(form), body)
 
 
 def is_local(connection: HTTPConnection) -> bool:

@@ -50,7 +50,8 @@ class PhoneLink:
     """Implements `agents.link.AudioLink` on one media stream, for one conversant.
 
     `watch` hears the caller as the session does, before it. `recorder` is given both sides. `on_event` is told what
-    the session notifies. All three may be set and taken away at any time. `after`: the link of the conversant before
+    the session notifies. `on_key` is asked about each key first, and says whether it has taken it. All may be set and
+    taken away at any time. `after`: the link of the conversant before
     on the same stream, whose speech is silenced first.
 
     One task, `speak`, does all the writing. It takes speech from the playout only when it is due and the
@@ -73,6 +74,7 @@ class PhoneLink:
     ) -> None:
         self.hung_up: str | None = None
         self.watch: Callable[[AudioFrame], None] | None = None
+        self.on_key: Callable[[str], bool] | None = None
         self.recorder = recorder
         self.on_event = on_event
         self._protocol = protocol
@@ -156,7 +158,8 @@ class PhoneLink:
 
     def press(self, digit: str) -> None:
         """The caller pressed a key."""
-        if self._session is not None:
+        taken = self.on_key is not None and self.on_key(digit)
+        if self._session is not None and not taken:
             self._session.press(digit)
 
     def passed(self, mark: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from agents.definition import AgentDefinition, PhoneDefinition
 from agents.link import AudioLink, Conversant
 from agents.session.services import Services
 from server.settings import Settings
+
+CarrierName: TypeAlias = Literal["twilio", "telnyx", "plivo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,9 @@ class PhoneOptions:
     """Settings of the telephone endpoints; times in seconds.
 
     `public_url`: how the world reaches this server (http or https); signatures are computed over it and the
-    stream's URL is made from it. `auth_token`: Twilio's, "" for none: then only this machine may call.
+    stream's URL is made from it. `auth_token`: what the `carrier` proves itself with, Twilio's or Plivo's auth token or
+    Telnyx's public key; "" for none: then only this machine may call. `ring_seconds`: how long a person rings to whom
+    a call is transferred.
     `start_timeout`: a connection is a call by then or it is closed. `silence_timeout`: a line that sends no
     audio at all is dead. `wind_up`: what a session gets to finish its record when the caller has left.
     """
@@ -26,6 +30,8 @@ class PhoneOptions:
     auth_token: str = field(repr=False)
     default_agent: str
     max_sessions: int
+    carrier: CarrierName = "twilio"
+    ring_seconds: int = 30
     start_timeout: float = 5.0
     silence_timeout: float = 10.0
     wind_up: float = 1.0
@@ -33,11 +39,19 @@ class PhoneOptions:
     @classmethod
     def of(cls, settings: Settings) -> PhoneOptions:
         """The telephone's part of the settings."""
+        telephony = settings.telephony
+        secrets = {
+            "twilio": telephony.twilio.auth_token.get_secret_value(),
+            "telnyx": telephony.telnyx.public_key,
+            "plivo": telephony.plivo.auth_token.get_secret_value(),
+        }
         return cls(
             public_url=settings.public_url,
-            auth_token=settings.telephony.twilio.auth_token.get_secret_value(),
-            default_agent=settings.telephony.default_agent,
+            auth_token=secrets[telephony.carrier],
+            default_agent=telephony.default_agent,
             max_sessions=settings.sessions.max,
+            carrier=telephony.carrier,
+            ring_seconds=telephony.ring_s,
         )
 
 
@@ -48,13 +62,15 @@ class CallBrief:
     `record_id`: the row of `calls` that it belongs to, which exists already; its turns go on after those that are
     there. `opening`: said first instead of the agent's greeting, "" for nothing, None for the greeting. `notes`, for
     the model: whom it talks with, the call's variables, what was said before a transfer. `outbound`: we called, so
-    that "Hello?", "Yes?" and the like over the opening are no interruption.
+    that "Hello?", "Yes?" and the like over the opening are no interruption. `variables` fill in what the agent says of
+    its own accord later in the call.
     """
 
     record_id: str | None = None
     opening: str | None = None
     notes: str = ""
     outbound: bool = False
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Sessions(Protocol):

@@ -1,10 +1,9 @@
-"""The telephone's endpoints: the webhook that answers a call and the socket that carries it."""
+"""The telephone's endpoints: the carrier's webhooks, which answer and follow calls, and the socket of their audio."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -12,47 +11,172 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket
 
 from server.bodies import read_body
-from server.phone.call import INTERNAL_ERROR, POLICY, TRY_LATER, CallerGone, PhoneCall
-from server.phone.gate import Gate
-from server.phone.options import PhoneOptions, Sessions
+from server.phone import warm
+from server.phone.book import CallRefused
+from server.phone.carriers import BadCall, CarrierRequest
+from server.phone.desk import BRIEFED_PATH, BUSY, NEXT_PATH, STREAM_PATH, PhoneDesk, PhoneParts, StreamTicket
+from server.phone.hold_music import hold_wav
+from server.phone.options import PhoneOptions
+from server.phone.streams import PhoneStreams
 from server.settings import Settings
-from telephony.errors import ProtocolError, TokenRefused, TokensFull
-from telephony.media_stream import Start
-from telephony.tokens import StreamTokens
-from telephony.twilio import twiml
-from telephony.twilio.messages import TwilioStream
+from telephony.markup import CONTENT_TYPE
+from telephony.progress import CallProgress, CallState
 
 VOICE_PATH: Final = "/telephony/voice"
-STREAM_PATH: Final = "/telephony/stream"
+OUTBOUND_PATH: Final = "/telephony/outbound/{call_id}"
+STATUS_PATH: Final = "/telephony/status"
 
 MAX_FORM: Final = 64 * 1024
 MAX_FIELDS: Final = 200
 
 NO_AGENT: Final = "Sorry, the assistant you are calling is not available. Goodbye."
-BUSY: Final = "All our lines are busy right now. Please call again in a few minutes. Goodbye."
+NO_CALL: Final = "Sorry, this call is over. Goodbye."
 
-_CALL_SID = re.compile(r"[A-Za-z0-9]{2,64}")
+Answer = Callable[[Request, CarrierRequest], Awaitable[Response]]
 
 log = structlog.get_logger(__name__)
 
 
-def routes(factory: Sessions, settings: Settings) -> list[BaseRoute]:
-    """The telephone's routes. Sessions come from `factory`; `settings` hold the port that is really bound."""
-    return phone_routes(factory, PhoneOptions.of(settings))
+class PhoneEndpoints:
+    """All of them. Await `close` when no calls are left.
 
+    Every webhook is checked for the carrier's signature before anything of it is looked at, and may come twice.
+    """
 
-def phone_routes(
-    factory: Sessions, options: PhoneOptions, clock: Callable[[], float] = time.monotonic
-) -> list[BaseRoute]:
-    """The telephone's routes, every option given; `clock` is what tokens expire by."""
-    phone = _Phone(factory, options, clock)
-    return [
-        Route(VOICE_PATH, phone.voice, methods=["POST"], name="telephony-voice"),
-        WebSocketRoute(STREAM_PATH, phone.stream, name="telephony-stream"),
-    ]
+    def __init__(self, parts: PhoneParts, options: PhoneOptions, clock: Callable[[], float] = time.monotonic) -> None:
+        self._desk = PhoneDesk(parts, options, clock)
+        self._transfers = warm.WarmTransfers(self._desk)
+        self._streams = PhoneStreams(self._desk, self._transfers)
+
+    @classmethod
+    def of(cls, parts: PhoneParts, settings: Settings) -> PhoneEndpoints:
+        """The endpoints as the settings say, which hold the port that is really bound."""
+        return cls(parts, PhoneOptions.of(settings))
+
+    def routes(self) -> list[BaseRoute]:
+        """To be mounted at the root."""
+        webhooks: dict[str, Answer] = {
+            VOICE_PATH: self._voice,
+            OUTBOUND_PATH: self._outbound,
+            STATUS_PATH: self._status,
+            STATUS_PATH + "/{call_id}": self._status,
+            NEXT_PATH: self._next,
+            warm.HOLD_PATH: self._hold,
+            warm.TRANSFERRED_PATH: self._transferred,
+            warm.BRIEFING_PATH: self._briefing,
+            warm.BRIEFING_STATUS_PATH: self._briefing_status,
+            BRIEFED_PATH: self._briefed,
+        }
+        return [
+            *(Route(path, self._webhook(answer), methods=["POST"]) for path, answer in webhooks.items()),
+            Route(warm.MUSIC_PATH, _music),
+            WebSocketRoute(STREAM_PATH, self._streams.stream, name="telephony-stream"),
+        ]
+
+    async def close(self) -> None:
+        """End what is being done besides calls."""
+        await self._desk.close()
+
+    # Webhooks
+
+    async def _voice(self, request: Request, asked: CarrierRequest) -> Response:
+        """Somebody calls: connect them to an agent, or say why not and hang up."""
+        desk = self._desk
+        if desk.full(asked.sid):
+            log.warning("call refused: all sessions are taken", sid=asked.sid)
+            return self._says(BUSY)
+        order = await desk.parts.book.incoming(
+            asked.sid,
+            carrier=desk.carrier.name,
+            caller=asked.caller,
+            called=asked.called,
+            agent_id=request.query_params.get("agent"),
+        )
+        if isinstance(order, CallRefused):
+            return self._says(order.say)
+        return await self._connected(StreamTicket(order), asked.sid)
+
+    async def _outbound(self, request: Request, asked: CarrierRequest) -> Response:
+        """A call of ours was answered."""
+        desk, call_id = self._desk, request.path_params["call_id"]
+        order = await desk.parts.book.answered(call_id, asked.sid)
+        if order is None:
+            log.warning("a call was answered that is not ours, or over", call=call_id, sid=asked.sid)
+            return self._says(NO_CALL)
+        if desk.full(asked.sid):
+            log.warning("an answered call is given up: all sessions are taken", call=call_id)
+            await desk.parts.book.line_closed(call_id, "all sessions are taken")
+            return self._says(BUSY)
+        return await self._connected(StreamTicket(order), asked.sid)
+
+    async def _status(self, request: Request, asked: CarrierRequest) -> Response:
+        """How a call stands."""
+        desk, call_id = self._desk, request.path_params.get("call_id", "")
+        await desk.parts.book.report(call_id, asked.status, sid=asked.sid, seconds=asked.seconds)
+        state = CallProgress().report(asked.status).state
+        if state.ended:
+            self._transfers.over(call_id or desk.transfers.call_of(asked.sid))
+        elif call_id and state in (CallState.QUEUED, CallState.RINGING):
+            order = await desk.parts.book.expected(call_id)
+            if order is not None:
+                desk.prepare(order)
+        return Response(status_code=204)
+
+    async def _next(self, request: Request, asked: CarrierRequest) -> Response:
+        return _document(self._transfers.next(request.path_params["call_id"], asked.sid))
+
+    async def _hold(self, request: Request, asked: CarrierRequest) -> Response:
+        return _document(self._transfers.hold(request.path_params["call_id"], asked.sid))
+
+    async def _transferred(self, request: Request, asked: CarrierRequest) -> Response:
+        return _document(await self._transfers.transferred(request.path_params["call_id"], asked))
+
+    async def _briefing(self, request: Request, asked: CarrierRequest) -> Response:
+        return _document(self._transfers.answered(request.path_params["call_id"], asked.sid))
+
+    async def _briefed(self, request: Request, asked: CarrierRequest) -> Response:
+        return _document(self._transfers.briefed(request.path_params["call_id"], asked.sid))
+
+    async def _briefing_status(self, request: Request, asked: CarrierRequest) -> Response:
+        self._transfers.briefing_status(request.path_params["call_id"], asked)
+        return Response(status_code=204)
+
+    # Inside
+
+    async def _connected(self, ticket: StreamTicket, sid: str) -> Response:
+        """Connect the caller to the call's agent; one that went back to it goes there again."""
+        desk, order = self._desk, ticket.order
+        if not await desk.at_hand(order.agent_id):
+            log.warning("call for an unknown agent", sid=sid, agent=order.agent_id)
+            await desk.parts.book.line_closed(order.call_id, "the agent is not there")
+            return self._says(NO_AGENT)
+        desk.prepare(order)
+        returned = desk.transfers.returned(order.call_id, sid)
+        if returned is not None:
+            ticket = StreamTicket(returned.order, returned.resumption)
+        return _document(desk.connect(sid, ticket))
+
+    def _says(self, text: str) -> Response:
+        return _document(self._desk.carrier.say_and_hang_up(text))
+
+    def _webhook(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+        async def webhook(request: Request) -> Response:
+            try:
+                form, body = await _form(request)
+            except _BadForm as error:
+                return PlainTextResponse(str(error), error.status)
+            if not self._desk.gate.admits(request, form, body):
+                log.warning("webhook refused", path=request.url.path, peer=request.client and request.client.host)
+                return PlainTextResponse("Forbidden", 403)
+            try:
+                asked = self._desk.carrier.read(dict(form))
+            except BadCall as error:
+                return PlainTextResponse(str(error), 400)
+            return await answer(request, asked)
+
+        return webhook
 
 
 class _BadForm(Exception):
@@ -63,90 +187,17 @@ class _BadForm(Exception):
         self.status = status
 
 
-class _Phone:
-    def __init__(self, factory: Sessions, options: PhoneOptions, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._factory = factory
-        self._options = options
-        self._gate = Gate(options)
-        self._tokens = StreamTokens()
-
-    async def voice(self, request: Request) -> Response:
-        """Answer a call: connect it to a media stream, or say why not and hang up."""
-        try:
-            form = await _form(request)
-        except _BadForm as error:
-            return PlainTextResponse(str(error), error.status)
-        if not self._gate.admits(request, form):
-            log.warning("webhook refused", peer=request.client and request.client.host)
-            return PlainTextResponse("Forbidden", 403)
-        fields = dict(form)
-        call_sid = fields.get("CallSid", "")
-        if not _CALL_SID.fullmatch(call_sid):
-            return PlainTextResponse("CallSid is missing or malformed", 400)
-        agent_id = request.query_params.get("agent") or self._options.default_agent
-        return Response(self._answer(call_sid, agent_id, fields.get("From", "")), media_type=twiml.CONTENT_TYPE)
-
-    def _answer(self, call_sid: str, agent_id: str, peer: str) -> str:
-        now = self._clock()
-        if not self._factory.has_agent(agent_id):
-            log.warning("call for an unknown agent", call=call_sid, agent=agent_id)
-            return twiml.say_and_hang_up(NO_AGENT)
-        expected = self._factory.active_sessions + self._tokens.waiting(now)
-        if expected >= self._options.max_sessions and not self._tokens.holds(now, call_sid, agent_id):
-            log.warning("call refused: all sessions are taken", call=call_sid, sessions=expected)
-            return twiml.say_and_hang_up(BUSY)
-        try:
-            token = self._tokens.issue(now, call_sid, agent_id, peer=peer)
-        except TokensFull as error:
-            log.warning("call refused", call=call_sid, reason=str(error))
-            return twiml.say_and_hang_up(BUSY)
-        return twiml.connect_stream(self._gate.url(STREAM_PATH, websocket=True), {"token": token})
-
-    async def stream(self, websocket: WebSocket) -> None:
-        """Carry a call's audio to a session and back until either side ends it."""
-        if not self._gate.admits(websocket):
-            log.warning("media stream refused", peer=websocket.client and websocket.client.host)
-            await websocket.close()  # before it was accepted: HTTP 403
-            return
-        await websocket.accept()
-        call = PhoneCall(websocket, TwilioStream(), self._options)
-        try:
-            start = await call.started()
-            await self._hold(call, start)
-        except CallerGone:
-            log.info("caller gone before the stream began")
-        except ProtocolError as error:
-            log.warning("media stream refused", code=error.code, reason=error.reason)
-            await call.close(error.code, error.reason)
-        except TokenRefused as error:
-            log.warning("media stream refused", reason=str(error))
-            await call.close(POLICY, str(error))
-        except Exception:  # a fault of ours: the caller's line is closed, the traceback is logged
-            log.exception("call failed")
-            await call.close(INTERNAL_ERROR, "internal error")
-        else:
-            await call.close()
-
-    async def _hold(self, call: PhoneCall, start: Start) -> None:
-        """Let the call in and hold it; its token is worth nothing before, during or after."""
-        token = start.parameters.get("token", "")
-        grant = self._tokens.redeem(self._clock(), start.call_id, token)
-        try:
-            if self._factory.active_sessions >= self._options.max_sessions:
-                raise ProtocolError(TRY_LATER, "all sessions are taken")
-            link = call.next_link()
-            session = self._factory.open_session(
-                grant.agent_id, link, call_id=start.call_id, peer=grant.peer, channel=link.kind
-            )
-            with structlog.contextvars.bound_contextvars(session=session.id, call=start.call_id):
-                await call.converse(session)
-        finally:
-            self._tokens.release(self._clock(), start.call_id, token)
+def _document(text: str) -> Response:
+    return Response(text, media_type=CONTENT_TYPE)
 
 
-async def _form(request: Request) -> list[tuple[str, str]]:
-    """The request's form fields, in order. Raises `_BadForm`."""
+async def _music(request: Request) -> Response:
+    """What somebody hears who is on hold."""
+    return Response(hold_wav(), media_type="audio/wav", headers={"cache-control": "public, max-age=86400"})
+
+
+async def _form(request: Request) -> tuple[list[tuple[str, str]], bytes]:
+    """The request's form fields, in order, and its body. Raises `_BadForm`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise _BadForm(415, "expected application/x-www-form-urlencoded")
@@ -154,6 +205,7 @@ async def _form(request: Request) -> list[tuple[str, str]]:
     if body is None:
         raise _BadForm(413, f"a form has at most {MAX_FORM} bytes")
     try:
-        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+        fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
         raise _BadForm(400, "the form is malformed") from None
+    return fields, body

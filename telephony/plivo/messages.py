@@ -12,6 +12,7 @@ from telephony.errors import ProtocolError
 from telephony.media_stream import (
     MAX_PARAMETERS,
     UNSUPPORTED,
+    Connected,
     Event,
     Malformed,
     Mark,
@@ -20,7 +21,6 @@ from telephony.media_stream import (
     StreamState,
     Transitions,
     encode,
-    read_key,
     read_number,
     read_object,
     read_text,
@@ -62,31 +62,25 @@ class PlivoStream(MediaStream):
         return self._message("clearAudio", {"streamId": self.stream_id})
 
     def _event(self, name: str, message: dict[str, Any]) -> Event | None:
-        match name:
-            case "start":
-                return _start(message)
-            case "media":
-                return self._audio(read_object(message, "media"))
-            case "playedStream":
-                return Mark(read_text(message, "name"))
-            case "dtmf":
-                return read_key(read_object(message, "dtmf"))
-            case _:
-                return None
+        if name == "playedStream":
+            return Mark(read_text(message, "name"))
+        return super()._event(name, message)
 
+    def _connected(self, message: dict[str, Any]) -> Connected:
+        raise AssertionError("a stream of Plivo has no such message")
 
-def _start(message: dict[str, Any]) -> Start:
-    start = read_object(message, "start")
-    audio = read_object(start, "mediaFormat")
-    if (audio.get("encoding"), read_number(audio, "sampleRate")) != (_CONTENT_TYPE, _RATE):
-        raise ProtocolError(UNSUPPORTED, "mediaFormat must be audio/x-mulaw, 8000 Hz")
-    return Start(
-        read_text(start, "streamId"),
-        read_text(start, "callId"),
-        read_text(start, "accountId", ""),
-        read_tracks(start),
-        _parameters(read_text(message, "extra_headers", "")),
-    )
+    def _start(self, message: dict[str, Any]) -> Start:
+        start = read_object(message, "start")
+        audio = read_object(start, "mediaFormat")
+        if (audio.get("encoding"), read_number(audio, "sampleRate")) != (_CONTENT_TYPE, _RATE):
+            raise ProtocolError(UNSUPPORTED, "mediaFormat must be audio/x-mulaw, 8000 Hz")
+        return Start(
+            read_text(start, "streamId"),
+            read_text(start, "callId"),
+            read_text(start, "accountId", ""),
+            read_tracks(start),
+            _parameters(read_text(message, "extra_headers", "")),
+        )
 
 
 def _parameters(headers: str) -> dict[str, str]:

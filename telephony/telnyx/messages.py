@@ -16,14 +16,11 @@ from telephony.media_stream import (
     Connected,
     Event,
     Malformed,
-    Mark,
     MediaStream,
     Start,
-    Stop,
     StreamState,
     Transitions,
     encode,
-    read_key,
     read_number,
     read_object,
     read_parameters,
@@ -61,20 +58,25 @@ class TelnyxStream(MediaStream):
         return self._message("clear", {})
 
     def _event(self, name: str, message: dict[str, Any]) -> Event | None:
-        match name:
-            case "connected":
-                return Connected("Telnyx", read_text(message, "version", ""))
-            case "start":
-                return _start(message)
-            case "media":
-                return self._audio(read_object(message, "media"))
-            case "mark":
-                return Mark(read_text(read_object(message, "mark"), "name"))
-            case "dtmf":
-                return read_key(read_object(message, "dtmf"))
-            case "error":
-                raise self._error(message)
-        return Stop()
+        if name == "error":
+            raise self._error(message)
+        return super()._event(name, message)
+
+    def _connected(self, message: dict[str, Any]) -> Connected:
+        return Connected("Telnyx", read_text(message, "version", ""))
+
+    def _start(self, message: dict[str, Any]) -> Start:
+        start = read_object(message, "start")
+        audio = read_object(start, "media_format")
+        if (audio.get("encoding"), read_number(audio, "sample_rate"), read_number(audio, "channels")) != _FORMAT:
+            raise ProtocolError(UNSUPPORTED, "media_format must be PCMU, 8000 Hz, 1 channel")
+        return Start(
+            read_text(message, "stream_id"),
+            read_text(start, "call_control_id"),
+            read_text(start, "user_id", ""),
+            ("inbound",),
+            read_parameters(start, "custom_parameters"),
+        )
 
     def _error(self, message: dict[str, Any]) -> Exception:
         if self.stream_id:
@@ -82,17 +84,3 @@ class TelnyxStream(MediaStream):
         payload = message.get("payload")
         title = payload.get("title") if isinstance(payload, dict) else None
         return ProtocolError(POLICY, f"Telnyx reports {title if isinstance(title, str) else 'an error'}")
-
-
-def _start(message: dict[str, Any]) -> Start:
-    start = read_object(message, "start")
-    audio = read_object(start, "media_format")
-    if (audio.get("encoding"), read_number(audio, "sample_rate"), read_number(audio, "channels")) != _FORMAT:
-        raise ProtocolError(UNSUPPORTED, "media_format must be PCMU, 8000 Hz, 1 channel")
-    return Start(
-        read_text(message, "stream_id"),
-        read_text(start, "call_control_id"),
-        read_text(start, "user_id", ""),
-        ("inbound",),
-        read_parameters(start, "custom_parameters"),
-    )

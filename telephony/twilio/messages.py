@@ -11,13 +11,9 @@ from telephony.errors import ProtocolError
 from telephony.media_stream import (
     UNSUPPORTED,
     Connected,
-    Event,
-    Mark,
     MediaStream,
     Start,
-    Stop,
     encode,
-    read_key,
     read_number,
     read_object,
     read_parameters,
@@ -46,31 +42,18 @@ class TwilioStream(MediaStream):
         """A message that drops all queued audio."""
         return self._message("clear", {"streamSid": self.stream_id})
 
-    def _event(self, name: str, message: dict[str, Any]) -> Event | None:
-        match name:
-            case "connected":
-                return Connected(read_text(message, "protocol", "Call"), read_text(message, "version", ""))
-            case "start":
-                return _start(message)
-            case "media":
-                return self._audio(read_object(message, "media"))
-            case "mark":
-                return Mark(read_text(read_object(message, "mark"), "name"))
-            case "dtmf":
-                return read_key(read_object(message, "dtmf"))
-            case _:
-                return Stop()
+    def _connected(self, message: dict[str, Any]) -> Connected:
+        return Connected(read_text(message, "protocol", "Call"), read_text(message, "version", ""))
 
-
-def _start(message: dict[str, Any]) -> Start:
-    start = read_object(message, "start")
-    audio = read_object(start, "mediaFormat")
-    if (audio.get("encoding"), read_number(audio, "sampleRate"), read_number(audio, "channels")) != _FORMAT:
-        raise ProtocolError(UNSUPPORTED, "mediaFormat must be audio/x-mulaw, 8000 Hz, 1 channel")
-    return Start(
-        read_text(start, "streamSid", "") or read_text(message, "streamSid"),
-        read_text(start, "callSid"),
-        read_text(start, "accountSid", ""),
-        read_tracks(start),
-        read_parameters(start, "customParameters"),
-    )
+    def _start(self, message: dict[str, Any]) -> Start:
+        start = read_object(message, "start")
+        audio = read_object(start, "mediaFormat")
+        if (audio.get("encoding"), read_number(audio, "sampleRate"), read_number(audio, "channels")) != _FORMAT:
+            raise ProtocolError(UNSUPPORTED, "mediaFormat must be audio/x-mulaw, 8000 Hz, 1 channel")
+        return Start(
+            read_text(start, "streamSid", "") or read_text(message, "streamSid"),
+            read_text(start, "callSid"),
+            read_text(start, "accountSid", ""),
+            read_tracks(start),
+            read_parameters(start, "customParameters"),
+        )

@@ -2,47 +2,84 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final, Literal
-from xml.etree import ElementTree
 
-CONTENT_TYPE: Final = "application/xml"
+from telephony.markup import CONTENT_TYPE, Document
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: Char
+__all__ = [
+    "CONTENT_TYPE",
+    "connect_stream",
+    "dial",
+    "hang_up",
+    "hold",
+    "join",
+    "reject",
+    "say_and_hang_up",
+]
+
+LONGEST_ROOM: Final = 4
+"""Hours that two people may talk after a transfer: Twilio's own bound of a call is 24."""
 
 
-def connect_stream(url: str, parameters: Mapping[str, str]) -> str:
+def connect_stream(url: str, parameters: Mapping[str, str], then: str = "", **attributes: str) -> str:
     """Open a two-way media stream to `url` (ws or wss, no query) with these custom parameters.
 
-    When the stream ends the call ends: nothing follows `<Connect>`.
+    When the server ends the stream, the document at `then` says what follows; without one, the call ends.
+    `attributes`: more of `<Stream>`.
     """
-    response = ElementTree.Element("Response")
-    stream = ElementTree.SubElement(ElementTree.SubElement(response, "Connect"), "Stream", url=_clean(url))
+    document = Document()
+    connect = document.add("Connect", action=then, method="POST" if then else "")
+    stream = connect.add("Stream", url=url, **attributes)
     for name, value in parameters.items():
-        ElementTree.SubElement(stream, "Parameter", name=_clean(name), value=_clean(value))
-    return _document(response)
+        stream.add("Parameter", name=name, value=value)
+    return str(document)
 
 
 def say_and_hang_up(text: str, language: str = "en-US") -> str:
     """Speak `text` with Twilio's own voice (it takes at most 4096 characters), then hang up."""
-    response = ElementTree.Element("Response")
-    ElementTree.SubElement(response, "Say", language=_clean(language)).text = _clean(text)[:4096]
-    ElementTree.SubElement(response, "Hangup")
-    return _document(response)
+    document = Document()
+    document.add("Say", text, language=language)
+    document.add("Hangup")
+    return str(document)
+
+
+def hang_up() -> str:
+    """End the call without a word."""
+    document = Document()
+    document.add("Hangup")
+    return str(document)
 
 
 def reject(reason: Literal["rejected", "busy"] = "rejected") -> str:
     """Do not take the call; the caller is not charged and hears an announcement or the busy tone."""
-    response = ElementTree.Element("Response")
-    ElementTree.SubElement(response, "Reject", reason=reason)
-    return _document(response)
+    document = Document()
+    document.add("Reject", reason=reason)
+    return str(document)
 
 
-def _clean(text: str) -> str:
-    """Without the characters that no XML document may hold, escaped or not."""
-    return _NOT_XML.sub("", text)
+def dial(target: str, *, caller: str, then: str, ring_seconds: int) -> str:
+    """Connect the call to a number (E.164) or a SIP address; the document at `then` says what follows.
+
+    Twilio tells `then` in `DialCallStatus` how it went: completed, busy, no-answer, failed or canceled.
+    """
+    document = Document()
+    verb = document.add("Dial", callerId=caller, action=then, method="POST", timeout=str(ring_seconds))
+    verb.add("Sip" if target.startswith(("sip:", "sips:")) else "Number", target)
+    return str(document)
 
 
-def _document(response: ElementTree.Element) -> str:
-    return '<?xml version="1.0" encoding="UTF-8"?>' + ElementTree.tostring(response, encoding="unicode")
+def hold(music: str, then: str) -> str:
+    """Play a recording once; then the document at `then` says what follows."""
+    document = Document()
+    document.add("Play", music)
+    document.add("Redirect", then, method="POST")
+    return str(document)
+
+
+def join(room: str, then: str = "") -> str:
+    """Bring the call into a conference, which ends when one of its two leaves; `then`, if given, says what follows."""
+    document = Document()
+    verb = document.add("Dial", action=then, method="POST" if then else "", timeLimit=str(LONGEST_ROOM * 3600))
+    verb.add("Conference", room, beep="false", startConferenceOnEnter="true", endConferenceOnExit="true")
+    return str(document)

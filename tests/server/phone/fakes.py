@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 
+from agents.definition import AgentDefinition, PhoneDefinition
 from agents.link import AudioLink
+from agents.session.services import Services
 from media.audio.frames import AudioFrame
 from media.audio.playout import Playout
 from media.speech.protocols import SpeechChunk
+from server.phone.book import CallFacts, CallOrder, CallRefused
 from server.phone.options import CallBrief
+
+GREETING = "Hello {name}, this is the pizzeria."
+COOK = "+14155550199"
+ACCOUNT = "account_1"
 
 
 def speech(samples: int, rate: int = 8000) -> SpeechChunk:
@@ -91,6 +99,15 @@ class FakeFactory:
         self.sessions: asyncio.Queue[FakeSession] = asyncio.Queue()
         self.asked: list[tuple[str, str, str, str]] = []
         self.briefs: list[CallBrief | None] = []
+        self.prepared: list[tuple[str, list[str]]] = []
+        self.definition = AgentDefinition.model_validate(
+            {
+                "name": "Mira",
+                "system_prompt": "You take orders.",
+                "greeting": GREETING,
+                "tools": [{"transfer": {"the cook": COOK, "the desk": "sip:desk@voice.example"}}],
+            }
+        )
         self.taken = 0
         self.broken = False
         self.stubborn = False
@@ -100,8 +117,23 @@ class FakeFactory:
     def active_sessions(self) -> int:
         return self.taken + sum(not session.over.is_set() for session in self._made)
 
+    @property
+    def services(self) -> Services | None:
+        return None
+
     def has_agent(self, agent_id: str) -> bool:
         return agent_id in ("demo", "sales")
+
+    def definition_of(self, agent_id: str) -> AgentDefinition:
+        if not self.has_agent(agent_id):
+            raise KeyError(agent_id)
+        return self.definition
+
+    def phone_of(self, agent_id: str) -> PhoneDefinition:
+        return self.definition_of(agent_id).phone
+
+    async def prepare(self, agent_id: str, texts: Sequence[str]) -> None:
+        self.prepared.append((agent_id, list(texts)))
 
     def open_session(
         self,
@@ -120,3 +152,64 @@ class FakeFactory:
         self._made.append(session)
         self.sessions.put_nowait(session)
         return session
+
+
+class FakeBook:
+    """Implements `server.phone.book.CallBook` in memory, as its words say: the same sid, the same call."""
+
+    def __init__(self) -> None:
+        self.refusal: CallRefused | None = None
+        self.orders: dict[str, CallOrder] = {}
+        self.sids: dict[str, str] = {}
+        self.over: set[str] = set()
+        self.reports: list[tuple[str, str, str, int | None]] = []
+        self.facts: list[tuple[str, CallFacts]] = []
+        self.opted: list[str] = []
+        self.closed: list[tuple[str, str]] = []
+        self.changed = asyncio.Event()
+
+    def place(self, call_id: str, agent_id: str = "demo", **variables: object) -> CallOrder:
+        """A call of ours that rings."""
+        order = CallOrder(call_id, ACCOUNT, agent_id, "outbound", "+442079460018", "+14155550123", variables)
+        self.orders[call_id] = order
+        return order
+
+    async def until(self, call_id: str) -> str:
+        """Wait until a call's line is closed; returns why."""
+        while not (found := [reason for closed, reason in self.closed if closed == call_id]):
+            self.changed.clear()
+            await self.changed.wait()
+        return found[0]
+
+    async def incoming(
+        self, sid: str, *, carrier: str, caller: str, called: str, agent_id: str | None
+    ) -> CallOrder | CallRefused:
+        if self.refusal is not None:
+            return self.refusal
+        call_id = next((call_id for call_id, known in self.sids.items() if known == sid), f"call_{len(self.orders)}")
+        self.sids[call_id] = sid
+        order = CallOrder(call_id, ACCOUNT, agent_id or "demo", "inbound", caller, called)
+        return self.orders.setdefault(call_id, order)
+
+    async def expected(self, call_id: str) -> CallOrder | None:
+        return None if call_id in self.over else self.orders.get(call_id)
+
+    async def answered(self, call_id: str, sid: str) -> CallOrder | None:
+        order = await self.expected(call_id)
+        if order is None or order.direction != "outbound" or self.sids.setdefault(call_id, sid) != sid:
+            return None
+        return order
+
+    async def report(self, call_id: str, status: str, *, sid: str, seconds: int | None = None) -> None:
+        self.reports.append((call_id, status, sid, seconds))
+
+    async def note(self, call_id: str, facts: CallFacts) -> None:
+        self.facts.append((call_id, facts))
+
+    async def opted_out(self, call_id: str) -> None:
+        self.opted.append(call_id)
+        self.changed.set()
+
+    async def line_closed(self, call_id: str, reason: str) -> None:
+        self.closed.append((call_id, reason))
+        self.changed.set()

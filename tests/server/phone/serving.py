@@ -17,9 +17,12 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from server.phone.desk import AgentLoader, PhoneParts, Recorders
+from server.phone.live import LiveCalls
 from server.phone.options import PhoneOptions
-from server.phone.routes import phone_routes
-from tests.server.phone.fakes import FakeFactory
+from server.phone.routes import PhoneEndpoints
+from telephony.twilio.rest import TwilioCalls
+from tests.server.phone.fakes import FakeBook, FakeFactory
 from tests.telephony import messages as twilio
 
 FORM = {"CallSid": twilio.CALL, "AccountSid": twilio.ACCOUNT, "From": "+15005550006", "To": "+15005550001"}
@@ -28,19 +31,29 @@ FORM = {"CallSid": twilio.CALL, "AccountSid": twilio.ACCOUNT, "From": "+15005550
 class Server:
     """Where to call, and what answers."""
 
-    def __init__(self, port: int, factory: FakeFactory, uvicorn_server: uvicorn.Server) -> None:
+    def __init__(self, port: int, parts: PhoneParts, uvicorn_server: uvicorn.Server) -> None:
+        assert isinstance(parts.factory, FakeFactory)
+        assert isinstance(parts.book, FakeBook)
         self.port = port
+        self.parts = parts
+        self.book = parts.book
+        self.live = parts.live
         self.url = f"http://127.0.0.1:{port}"
         self.stream_url = f"ws://127.0.0.1:{port}/telephony/stream"
-        self.factory = factory
+        self.factory = parts.factory
         self.uvicorn = uvicorn_server
 
     async def post(
-        self, form: dict[str, str] | None = None, query: str = "", headers: dict[str, str] | None = None
+        self,
+        form: dict[str, str] | None = None,
+        query: str = "",
+        headers: dict[str, str] | None = None,
+        *,
+        path: str = "/telephony/voice",
     ) -> httpx.Response:
-        """Call the webhook."""
+        """Call a webhook."""
         async with httpx.AsyncClient() as client:
-            return await client.post(f"{self.url}/telephony/voice{query}", data=form or FORM, headers=headers)
+            return await client.post(f"{self.url}{path}{query}", data=form or FORM, headers=headers)
 
     async def token(self, **form: str) -> str:
         """A token for a stream, as the webhook gives it."""
@@ -80,21 +93,31 @@ async def closed(websocket: ClientConnection) -> tuple[int | None, str | None]:
 
 
 @asynccontextmanager
-async def serving(clock: Callable[[], float] = time.monotonic, **options: Any) -> AsyncIterator[Server]:
-    """The routes with a fake engine; everything has to be over within ten seconds."""
+async def serving(
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    calls: TwilioCalls | None = None,
+    people: AgentLoader | None = None,
+    recorders: Recorders | None = None,
+    seconds: float = 10.0,
+    **options: Any,
+) -> AsyncIterator[Server]:
+    """The routes with a fake engine and book; everything has to be over within `seconds`."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        factory = FakeFactory()
+        parts = PhoneParts(FakeFactory(), FakeBook(), LiveCalls(), people=people, recorders=recorders, calls=calls)
         given = {"public_url": f"http://127.0.0.1:{port}", "auth_token": "", "default_agent": "demo", "max_sessions": 4}
-        app = Starlette(routes=phone_routes(factory, PhoneOptions(**{**given, **options}), clock))
+        phone = PhoneEndpoints(parts, PhoneOptions(**{**given, **options}), clock)
+        app = Starlette(routes=phone.routes())
         config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2)
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds):
             await server.startup(sockets=[listener])
             try:
-                yield Server(port, factory, server)
+                yield Server(port, parts, server)
             finally:
                 await server.shutdown(sockets=[listener])
+                await phone.close()

@@ -46,14 +46,14 @@ class Wire:
     def sent(self, event: str) -> list[dict[str, Any]]:
         return [message for message in self.messages() if message["event"] == event]
 
-    async def call(self, **options: float) -> PhoneCall:
+    async def call(self, **options: Any) -> PhoneCall:
         websocket = WebSocket({"type": "websocket", "headers": []}, self.receive, self.send)
         self.incoming.put_nowait({"type": "websocket.connect"})
         await websocket.accept()
         return PhoneCall(websocket, TwilioStream(), PhoneOptions("http://127.0.0.1", "", "demo", 1, **options))
 
 
-async def started(wire: Wire, **options: float) -> PhoneCall:
+async def started(wire: Wire, **options: Any) -> PhoneCall:
     call = await wire.call(**options)
     wire.says(twilio.connected(), twilio.start())
     await call.started()

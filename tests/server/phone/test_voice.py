@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from server.phone.routes import BUSY, MAX_FORM, NO_AGENT
+from server.phone.desk import BUSY
+from server.phone.routes import MAX_FORM, NO_AGENT
 from telephony.twilio.signature import sign
 from tests.server.phone.serving import FORM, serving
 from tests.telephony import messages as twilio
