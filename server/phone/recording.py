@@ -7,6 +7,7 @@ becomes of the process.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import threading
@@ -57,14 +58,18 @@ class RecordingFile:
         try:
             self._open()
             for piece in pieces:
-                self._write(piece)
+                if len(piece.samples):
+                    self._write(piece)
             os.pwrite(self._descriptor, wav_header(self._frames, PHONE_RATE, len(Channel)), 0)
         except OSError as error:
             self._failed = True
             log.warning("a recording ends before its call", file=self.path.name, reason=error.strerror)
 
     def finish(self, pieces: Sequence[Piece], length: int) -> int:
-        """The last samples, and silence up to so many; returns how many bytes the file has, 0 if there is none."""
+        """The last samples, and silence up to so many; returns how many bytes the file has, 0 if there is none.
+
+        Raises `OSError`; then `mend` may end it later.
+        """
         self.write(pieces)
         if self._descriptor < 0:
             return 0
@@ -72,9 +77,6 @@ class RecordingFile:
             if not self._failed:
                 os.ftruncate(self._descriptor, HEADER_BYTES + length * FRAME_BYTES)
             return _mend(self._descriptor)
-        except OSError as error:
-            log.warning("a recording cannot be ended", file=self.path.name, reason=error.strerror)
-            return 0
         finally:
             os.close(self._descriptor)
             self._descriptor, self._failed = -1, True
@@ -154,13 +156,23 @@ class RecordingWriter:
         return True
 
     def finish(self, file: RecordingFile, pieces: Sequence[Piece], length: int) -> Future[int]:
-        """Have a file ended, after what waits; the result is what `RecordingFile.finish` returns. Never refused."""
+        """Have a file ended, after what waits; the result is what `RecordingFile.finish` returns or raises.
+
+        There is always room for that, but in a writer that was closed: then it is an `OSError` too.
+        """
         done: Future[int] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(file.finish(pieces, length))
+            except Exception as error:  # it is told to whoever waits
+                done.set_exception(error)
+
         with self._changed:
             if self._closed:
-                done.set_result(0)
+                done.set_exception(OSError(errno.EPIPE, "nothing is written any more"))
                 return done
-            self._waiting.append(lambda: done.set_result(file.finish(pieces, length)))
+            self._waiting.append(work)
             self._changed.notify()
         return done
 

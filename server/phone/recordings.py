@@ -110,8 +110,7 @@ class Recordings:
         """End the recordings that still run, and store what `STOP_S` is enough for."""
         try:
             async with asyncio.timeout(STOP_S):
-                for recorder in list(self._recorders):
-                    await recorder.close()
+                await asyncio.gather(*(recorder.close() for recorder in list(self._recorders)))
                 if self._ending:
                     await asyncio.wait(list(self._ending))
                 self._ready.put(None)
@@ -130,6 +129,9 @@ class Recordings:
             whole = await run_in_threadpool(self._enter, path, await asyncio.wrap_future(finished))
         except (OSError, SQLAlchemyError, DatabaseError) as error:
             log.warning("a recording waits in the data folder", file=path.name, reason=type(error).__name__)
+            return None
+        except Exception:  # nobody awaits it for sure; the file stays for the next sweep
+            log.exception("a recording could not be entered", file=path.name)
             return None
         finally:
             self._open.discard(path)

@@ -6,9 +6,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from media.audio.frames import Samples, to_int16
 from media.audio.g711 import decode_ulaw, encode_ulaw
@@ -208,6 +211,34 @@ def test_one_at_a_time_has_a_file(tmp_path: Path) -> None:
         assert second is None
 
 
+Pieces = st.lists(
+    st.tuples(st.sampled_from(Channel), st.integers(0, 300), st.lists(st.floats(-1, 1, width=32), max_size=60)),
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(blocks=st.lists(Pieces, max_size=5), length=st.integers(0, 400))
+def test_whatever_is_written_where_every_sample_is_in_its_place(
+    blocks: list[list[tuple[Channel, int, list[float]]]], length: int
+) -> None:
+    expected = np.zeros((2, 400), np.int16)
+    end = 0
+    with TemporaryDirectory() as folder:
+        file = RecordingFile(Path(folder) / "a.part")
+        for block in blocks:
+            file.write([piece(channel, index, *values) for channel, index, values in block])
+            for channel, index, values in block:
+                expected[channel, index : index + len(values)] = to_int16(np.array(values, np.float32))
+                end = max(end, index + len(values)) if values else end
+            assert np.array_equal(read(file.path), expected[:, :end])
+        size = file.finish([], length)
+        assert size == (44 + 4 * length if length else 0)
+        if length:
+            expected[:, length:] = 0
+            assert np.array_equal(read(file.path), expected[:, :length])
+
+
 # The writer
 
 
@@ -249,7 +280,8 @@ def test_a_writer_that_closes_writes_what_waits_and_takes_no_more(tmp_path: Path
     done = writer.finish(file, [], 1)
     writer.close()
     assert not writer.put(file, [piece(Channel.AGENT, 0, 1.0)])
-    assert writer.finish(file, [], 1).result(0) == 0
+    with pytest.raises(OSError, match="any more"):
+        writer.finish(file, [], 1).result(0)
     file.go_on.set()
     assert done.result(10) == 48
 
