@@ -165,8 +165,11 @@ class RecordingWriter:
         def work() -> None:
             try:
                 done.set_result(file.finish(pieces, length))
-            except Exception as error:  # it is told to whoever waits
+            except OSError as error:
                 done.set_exception(error)
+            except BaseException as error:  # a fault of ours: whoever waits is told all the same
+                done.set_exception(error)
+                raise
 
         with self._changed:
             if self._closed:
