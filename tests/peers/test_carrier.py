@@ -131,6 +131,35 @@ async def test_dialling_goes_on_with_the_action_and_redirect_with_its_document()
         assert carrier.calls[sid].dial_status == "busy"
 
 
+async def test_two_meet_in_a_conference_until_the_one_who_ends_it_leaves() -> None:
+    room = "<Conference endConferenceOnExit='true'>den</Conference>"
+    documents = {"answer": f"<Dial action='/after'>{room}</Dial>", "after": "<Say>They left</Say>"}
+    async with webhooks(**documents) as hooks, twilio() as (carrier, calls):
+        carrier.people[CALLEE] = Person(rings=0.0)
+        carrier.people[US] = Person(rings=0.0, talks=0.05)
+        stays = await place(calls, hooks)
+        leaves = await place(calls, hooks, US)
+        await carrier.quiet()
+        assert set(carrier.rooms["den"].visitors) == {stays, leaves}
+        assert carrier.calls[stays].log == [("Dial", "den"), ("Say", "They left")]
+        assert carrier.calls[stays].dial_status == "answered"
+        assert carrier.calls[leaves].log == [("Dial", "den")], "who hangs up is told nothing more"
+
+
+async def test_an_address_is_dialled_and_whoever_does_not_answer_in_time_is_given_up() -> None:
+    documents = {
+        "answer": "<Dial action='/after' timeout='0'><Sip>sip:desk@a.example</Sip></Dial>",
+        "after": "<Hangup/>",
+    }
+    async with webhooks(**documents) as hooks, twilio() as (carrier, calls):
+        carrier.people[CALLEE] = Person(rings=0.0)
+        carrier.people["sip:desk@a.example"] = Person(rings=5.0)
+        sid = await place(calls, hooks)
+        await carrier.quiet()
+        assert carrier.calls[sid].dial_status == "no-answer"
+        assert carrier.calls[sid].log[0] == ("Dial", "sip:desk@a.example")
+
+
 async def test_new_twiml_takes_the_place_of_what_a_call_is_doing() -> None:
     async with webhooks(answer="<Pause length='100000'/>") as hooks, twilio() as (carrier, calls):
         carrier.people[CALLEE] = Person(rings=0.0)

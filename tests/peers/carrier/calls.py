@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
+import wave
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from tests.peers.carrier.service import Carrier
 
 WORDS_A_SECOND: Final = 2.5
-MOST_REDIRECTS: Final = 10
+MOST_REDIRECTS: Final = 200
 ENDED: Final = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
 
 Act = Callable[[PhoneCaller], Awaitable[None]]
@@ -34,11 +36,46 @@ async def stays(caller: PhoneCaller) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is called: `outcome` is answered, busy, no-answer or failed, after ringing for `rings` seconds."""
+    """Who is called: `outcome` is answered, busy, no-answer or failed, after ringing for `rings` seconds.
+
+    `talks`: how many seconds they talk with a person whom they are connected to, then they hang up.
+    """
 
     act: Act = stays
     outcome: str = "answered"
     rings: float = 0.1
+    talks: float = 3600.0
+
+
+class Room:
+    """A conference: it begins when the second comes, and ends when one leaves who ends it."""
+
+    def __init__(self) -> None:
+        self.visitors: list[str] = []
+        self._inside: set[str] = set()
+        self._begun = asyncio.Event()
+        self._over = asyncio.Event()
+
+    async def stay(self, sid: str, *, talks: float, ends: bool) -> bool:
+        """Be in it; returns whether this one has left by themselves, having talked for so long."""
+        self.visitors.append(sid)
+        self._inside.add(sid)
+        if len(self._inside) > 1:
+            self._begun.set()
+        talking, over = asyncio.create_task(self._talk(talks)), asyncio.create_task(self._over.wait())
+        try:
+            await asyncio.wait({talking, over}, return_when=asyncio.FIRST_COMPLETED)
+            return not over.done()
+        finally:
+            talking.cancel()
+            over.cancel()
+            self._inside.discard(sid)
+            if ends:
+                self._over.set()
+
+    async def _talk(self, seconds: float) -> None:
+        await self._begun.wait()
+        await asyncio.sleep(seconds)
 
 
 @dataclass(slots=True)
@@ -59,6 +96,7 @@ class Call:
     log: list[tuple[str, str]] = field(default_factory=list)
     error: str = ""
     dial_status: str = ""
+    dialled_with: dict[str, str] = field(default_factory=dict)
     line: PhoneCaller | None = None
     answered_at: float = 0.0
     ended_at: float = 0.0
@@ -181,18 +219,41 @@ class Call:
         elif verb.name == "Say":
             await asyncio.sleep(len(verb.text.split()) / WORDS_A_SECOND * scale)
         else:
-            await self.carrier.fetch(urljoin(self.answer_url, verb.text))
+            await asyncio.sleep(_wav_seconds(await self.carrier.fetch(urljoin(self.answer_url, verb.text))) * scale)
 
     async def _dial(self, verb: Verb) -> str | None:
-        """Connect the call to another number, or a conference; returns the action to ask for what follows."""
-        number = verb.noun("Number")
-        target = number.text if number is not None else verb.text
+        """Connect the call to another number or address, or a conference; returns whom to ask for what follows."""
         conference = verb.noun("Conference")
-        self.log.append(("Dial", conference.text if conference is not None else target))
-        other = self.carrier.people.get(target, Person(outcome="no-answer"))
-        await self._doing(asyncio.sleep(other.rings))
-        self.dial_status = "completed" if other.outcome == "answered" else other.outcome
+        noun = conference or verb.noun("Number") or verb.noun("Sip")
+        target = noun.text if noun is not None else verb.text
+        self.log.append(("Dial", target))
+        self.dialled_with = dict(verb.attributes)
+        self.dial_status = ""
+        await self._doing(self._meet(conference) if conference is not None else self._bridge(target, verb))
+        if self.status in ENDED or not self._instructions.empty():
+            return None
         return verb.attributes.get("action")
+
+    async def _bridge(self, target: str, verb: Verb) -> None:
+        other = self.carrier.people.get(target, Person(outcome="failed", rings=0.0))
+        rings = min(other.rings, float(verb.attributes.get("timeout", "30")))
+        await asyncio.sleep(rings)
+        if rings < other.rings:
+            self.dial_status = "no-answer"
+        elif other.outcome != "answered":
+            self.dial_status = other.outcome
+        else:
+            self.dial_status = "completed"
+            await asyncio.sleep(min(other.talks, self.person.talks))
+            if self.person.talks < other.talks:
+                self._becomes("completed")
+
+    async def _meet(self, conference: Verb) -> None:
+        room = self.carrier.rooms.setdefault(conference.text, Room())
+        ends = conference.attributes.get("endConferenceOnExit") == "true"
+        self.dial_status = "answered"
+        if await room.stay(self.sid, talks=self.person.talks, ends=ends):
+            self._becomes("completed")
 
     async def _stream(self, verb: Verb) -> None:
         stream = verb.noun("Stream")
@@ -255,3 +316,12 @@ class Call:
             "Direction": "inbound" if self.direction == "inbound" else "outbound-api",
             "ApiVersion": "2010-04-01",
         }
+
+
+def _wav_seconds(data: bytes) -> float:
+    """How long a recording plays; 0 for what is none."""
+    try:
+        with wave.open(io.BytesIO(data)) as file:
+            return float(file.getnframes() / file.getframerate())
+    except (wave.Error, EOFError):
+        return 0.0

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from twilio.request_validator import RequestValidator
 
-from tests.peers.carrier.calls import ENDED, Call, Person
+from tests.peers.carrier.calls import ENDED, Call, Person, Room
 from tests.peers.carrier.misbehaviour import Misbehaviour
 from tests.peers.carrier.twiml import NotTwiml
 
@@ -49,6 +49,7 @@ class Carrier:
         self.misbehaviour = misbehaviour or Misbehaviour()
         self.people: dict[str, Person] = {}
         self.calls: dict[str, Call] = {}
+        self.rooms: dict[str, Room] = {}
         self.callback_answers: list[int] = []
         self.url = ""
         self._validator = RequestValidator(token)
