@@ -30,7 +30,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 PORTRAITS: Mapping[str, Path] = {"mira": DEMO_PORTRAIT}
 """Portraits that come with Visavis, by name."""
-BUILT_IN = ("end_call", "current_time", "send_digits")
+BUILT_IN = ("end_call", "current_time", "send_digits", "wait", "do_not_call")
 
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 Phrases = Annotated[list[Text], Field(min_length=1, max_length=20)]
@@ -107,9 +107,19 @@ class HttpToolDefinition(_Strict):
 
 
 class TransferDefinition(_Strict):
-    """The built-in `transfer`, with whom the call may go to: names and numbers (E.164) or SIP addresses."""
+    """The built-in `transfer`, with whom the call may go to: names and numbers (E.164) or SIP addresses.
+
+    `warm`: the names of those who are always told what it is about before the caller is connected.
+    """
 
     transfer: dict[str, Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{4,14}|sips?:[^\s<>]+)$")]] = Field(min_length=1)
+    warm: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _warm_are_listed(self) -> TransferDefinition:
+        if unknown := sorted(set(self.warm) - set(self.transfer)):
+            raise ValueError(f"warm: {', '.join(unknown)} must be among the names of transfer")
+        return self
 
 
 def _form(tool: Any) -> str:
@@ -120,7 +130,7 @@ def _form(tool: Any) -> str:
 
 
 ToolDefinition = Annotated[
-    Annotated[Literal["end_call", "current_time", "send_digits"], Tag("built-in")]
+    Annotated[Literal["end_call", "current_time", "send_digits", "wait", "do_not_call"], Tag("built-in")]
     | Annotated[TransferDefinition, Tag("transfer")]
     | Annotated[HttpToolDefinition, Tag("http")],
     Discriminator(_form),

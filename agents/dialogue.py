@@ -13,12 +13,12 @@ from typing import Any
 import structlog
 
 from agents.definition import AgentDefinition
-from agents.history import INTERRUPTED, Exchange, History
+from agents.history import INTERRUPTED, Exchange, History, beginning
 from agents.knowledge import DIRECT, NEARBY, Knowledge, Passage
 from agents.llm.protocol import ChatError, ChatModel, Message, TextDelta, ToolCall, ToolSpec, Usage
 from agents.llm.streams import deltas_of
 from agents.llm.warm import warm_up
-from agents.pieces import Done, EndCall, Filler, Piece, Say, SendDigits, Transfer
+from agents.pieces import Action, Done, EndCall, Filler, Hold, OptOut, Piece, Say, SendDigits, Transfer
 from agents.sentences import SentenceSplitter, speakable
 from agents.tools.round import ToolRound
 from agents.tools.tool import Tool
@@ -26,7 +26,19 @@ from media.language.errors import LanguageModelError
 from media.models import ModelError
 from media.worker import WorkerError
 
-__all__ = ["Dialogue", "DialogueError", "Done", "EndCall", "Filler", "Piece", "Say", "SendDigits", "Transfer"]
+__all__ = [
+    "Dialogue",
+    "DialogueError",
+    "Done",
+    "EndCall",
+    "Filler",
+    "Hold",
+    "OptOut",
+    "Piece",
+    "Say",
+    "SendDigits",
+    "Transfer",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +47,8 @@ TOOL_ROUNDS = 4
 LOOK_UP_SECONDS = 0.05
 EMBEDDED_CONTEXT = 280
 """Tokens of prompt for the embedded model: it reads about 250 a second and heeds the last few only."""
+EMBEDDED_NOTES = 60
+"""Tokens of notes on a call that the embedded model is told."""
 SPOKEN_RULES = (
     "This is a live call and what you write is read aloud as it is: plain short sentences, no lists, no markdown, "
     "no emoji, numbers the way one says them. What the caller says comes from speech recognition and may be misheard; "
@@ -82,6 +96,7 @@ class Dialogue:
         examples: bool = False,
         fillers: Sequence[str] = (),
         goodbyes: Sequence[str] = (),
+        waits: Sequence[str] = (),
         context_tokens: int = 4096,
         answer_tokens: int = 300,
     ) -> None:
@@ -90,7 +105,7 @@ class Dialogue:
         self._knowledge = knowledge
         self._knowledge_top, self._knowledge_tokens = knowledge_top, knowledge_tokens
         self._direct_answers, self._unknown, self._examples = direct_answers, cycle(unknown), examples
-        self._fillers, self._goodbyes = cycle(fillers), tuple(goodbyes)
+        self._fillers, self._goodbyes, self._waits = cycle(fillers), tuple(goodbyes), cycle(waits)
         self._history = History(system_prompt, token_limit=max(256, context_tokens - answer_tokens))
         self._draft: _Draft | None = None
 
@@ -185,13 +200,14 @@ class Dialogue:
             messages = [*messages, Message("assistant", spoke, tuple(calls)), *tools.messages()]
             # What was said before the call is remembered with the rest of the answer, as it was heard.
             draft.exchange.steps += [Message("assistant", "", tuple(calls)), *tools.messages()]
-            if any(outcome.final for outcome in tools.outcomes) and not draft.said:
-                for piece in self._say(draft, self._goodbyes[:1]):
+            final = [outcome.action for outcome in tools.outcomes if outcome.final]
+            if final and not draft.said:
+                for piece in self._say(draft, self._parting(final)):
                     yield piece
             for outcome in tools.outcomes:
                 if outcome.action is not None:
                     yield outcome.action
-            if any(outcome.final for outcome in tools.outcomes):
+            if final:
                 return
         if not draft.said:
             raise DialogueError(f"{self._model.name}: the answer holds nothing to say")
@@ -258,6 +274,14 @@ class Dialogue:
         facts = f"Facts that may help:\n{facts}\n\nThe caller says:" if facts else ""
         return self._history.messages(user=user_text, facts=facts, without=turn_id)
 
+    def _parting(self, actions: Sequence[Action | None]) -> list[str]:
+        """What is said where the model says nothing before these actions."""
+        if any(isinstance(action, OptOut) for action in actions):
+            return []  # the session confirms it in the agent's words
+        if all(isinstance(action, Hold) for action in actions):
+            return [phrase for phrase in [next(self._waits, "")] if phrase]
+        return list(self._goodbyes[:1])
+
     def _filler(self) -> str:
         """The next filler phrase, each in turn."""
         return next(self._fillers, "")
@@ -272,8 +296,12 @@ def dialogue_for(
     embedded: bool,
     context_tokens: int = 4096,
     answer_tokens: int = 300,
+    notes: str = "",
 ) -> Dialogue:
-    """A new conversation of this agent. `embedded`: the model is the small one in this process."""
+    """A new conversation of this agent. `embedded`: the model is the small one in this process.
+
+    `notes`: what is known about this call; the model is told the beginning of them, as much as its prompt has room for.
+    """
     direct = definition.knowledge.direct
     common: dict[str, Any] = {
         "knowledge": knowledge,
@@ -283,24 +311,33 @@ def dialogue_for(
         "unknown": definition.knowledge.unknown,
         "fillers": definition.phrases.filler,
         "goodbyes": definition.phrases.goodbye,
+        "waits": definition.phrases.waiting,
     }
     if embedded:  # a tiny model needs a short prompt, examples instead of rules, and no long memory
+        prompt = definition.short_prompt or definition.system_prompt
         return Dialogue(
             model,
-            system_prompt=definition.short_prompt or definition.system_prompt,
+            system_prompt=_with_notes(prompt, notes, EMBEDDED_NOTES),
             examples=True,
             context_tokens=EMBEDDED_CONTEXT,
             answer_tokens=0,
             **common,
         )
+    context = definition.llm.context_tokens or context_tokens
     return Dialogue(
         model,
-        system_prompt=f"{definition.system_prompt}\n\n{SPOKEN_RULES}",
+        system_prompt=_with_notes(f"{definition.system_prompt}\n\n{SPOKEN_RULES}", notes, context // 4),
         tools=tools,
-        context_tokens=definition.llm.context_tokens or context_tokens,
+        context_tokens=context,
         answer_tokens=definition.llm.max_tokens or answer_tokens,
         **common,
     )
+
+
+def _with_notes(prompt: str, notes: str, tokens: int) -> str:
+    """The prompt with as much of the notes as may be told, in whole words."""
+    told = beginning(" ".join(notes.split()), tokens)
+    return f"{prompt}\n\nAbout this call: {told}" if told else prompt
 
 
 def _silence() -> str:

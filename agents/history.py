@@ -24,6 +24,16 @@ def estimate_tokens(text: str) -> int:
     return wide + round((len(text) - wide) / _CHARACTERS_PER_TOKEN + 0.5)
 
 
+def beginning(text: str, tokens: int) -> str:
+    """As many whole words from the beginning of a text as take at most that many tokens, by `estimate_tokens`."""
+    if estimate_tokens(text) <= tokens:
+        return text
+    cut = text[: int(tokens * _CHARACTERS_PER_TOKEN)]
+    while cut and estimate_tokens(cut) > tokens:
+        cut = cut[: -max(1, len(cut) // 20)]
+    return cut if text[len(cut) : len(cut) + 1].isspace() else cut.rpartition(" ")[0] or cut
+
+
 @dataclass(slots=True)
 class Exchange:
     """One turn: what the caller said, the tool calls with their results, and the agent's answer as it was heard."""

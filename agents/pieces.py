@@ -31,9 +31,15 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand the call to `target` (a number or address from the agent's definition) once everything has been heard."""
+    """Hand the call to `target` (a number or address from the agent's definition) once everything has been heard.
+
+    `name`: as the definition calls who takes it. `warm`: they are told `summary` before they are connected.
+    """
 
     target: str
+    name: str = ""
+    warm: bool = False
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,16 @@ class SendDigits:
     """Send DTMF digits: 0-9, *, #, A-D, and w for half a second of silence."""
 
     digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Wait, after everything was said, until the caller is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """The person does not want to be called again: confirm it and hang up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +71,5 @@ class Done:
     source: str = ""
 
 
-Piece: TypeAlias = Say | Filler | EndCall | Transfer | SendDigits | Done
-Action: TypeAlias = EndCall | Transfer | SendDigits
+Action: TypeAlias = EndCall | Transfer | SendDigits | Hold | OptOut
+Piece: TypeAlias = Say | Filler | Action | Done

@@ -19,6 +19,7 @@ from agents.llm.embedded import EmbeddedChat
 from agents.llm.fallback import FallbackChat
 from agents.llm.openai_compatible import ChatTimeouts, OpenAiCompatibleChat
 from agents.llm.protocol import ChatModel
+from agents.tools.builtin import DoNotCall
 from agents.tools.toolbox import Toolbox
 from media.language.embeddings import Embedder
 from media.language.llama import LlamaRuntime
@@ -29,6 +30,7 @@ from server.settings import Settings
 
 OPENING_SECONDS = 2.0
 """Within which the opening of a call that is being placed is spoken ahead: telephones ring for longer."""
+DO_NOT_CALL = DoNotCall()
 INDEXING_SECONDS = 120.0
 """Within which an agent's knowledge is indexed; anything a caller waits for goes first."""
 
@@ -48,12 +50,13 @@ class Agent:
     context_tokens: int
     answer_tokens: int
 
-    def dialogue(self) -> Dialogue:
-        """A new conversation."""
+    def dialogue(self, *, notes: str = "", outbound: bool = False) -> Dialogue:
+        """A new conversation. `notes`: what is known of the call. Who is called can always ask not to be any more."""
         return dialogue_for(
             self.definition,
             self.model,
-            tools=self.tools,
+            tools={**self.tools, DO_NOT_CALL.spec.name: DO_NOT_CALL} if outbound else self.tools,
+            notes=notes,
             knowledge=self.knowledge,
             embedded=self.embedded,
             context_tokens=self.context_tokens,

@@ -32,6 +32,7 @@ from server.made_agents.definition import definition_of
 from server.made_agents.loaded import LoadedAgents
 from server.made_agents.records import AgentRecord
 from server.metrics import Metrics
+from server.phone.briefs import fill
 from server.phone.options import CallBrief
 from server.records import Records
 from server.settings import Settings
@@ -213,7 +214,7 @@ class Engine:
         definition = agent.definition
         session = Session(
             self._services,
-            agent.dialogue(),
+            agent.dialogue(notes=brief.notes, outbound=brief.outbound),
             agent.voice,
             link,
             policy=agent.policy,
@@ -223,6 +224,8 @@ class Engine:
             hint=definition.hint,
             speed=definition.voice.speed,
             session_id=session_id,
+            outbound=brief.outbound,
+            opt_out=fill(definition.phone.opt_out, brief.variables),
         )
         self._sessions[session.id] = session
         self._idle.clear()

@@ -19,11 +19,15 @@ from agents.conversation.model import State
 from agents.conversation.policy import TurnPolicy
 from agents.dialogue import Dialogue
 from agents.link import AudioLink
+from agents.opt_out import asks_not_to_be_called
 from agents.session.listening import Listener
 from agents.session.services import Recorder, Services, TurnRecord
 from agents.session.speaking import Speaker
 from media.audio.frames import AudioFrame
 from media.speech.protocols import Voice
+
+OPTED_OUT = "opted out"
+"""Why a call ends whose other side does not want to be called again."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +46,8 @@ class Session:
     """Implements `agents.link.Conversant`. Every call happens on one event loop.
 
     The turn-taking core decides; this class only carries events to it and actions from it, one at a
-    time and in order. All tasks belong to the session: `run` ends when none is left.
+    time and in order. All tasks belong to the session: `run` ends when none is left. `outbound`: we called. `opt_out`
+    is said to whoever asks not to be called again; in a call that we placed plain words suffice for that.
     """
 
     def __init__(
@@ -59,9 +64,13 @@ class Session:
         hint: str = "",
         speed: float = 1.0,
         session_id: str | None = None,
+        outbound: bool = False,
+        opt_out: str = "",
     ) -> None:
         self._id = session_id or f"session_{secrets.token_hex(8)}"
-        self._conversation = Conversation(policy)
+        self._conversation = Conversation(policy, outbound=outbound)
+        self._outbound, self._opt_out_text, self._language = outbound, opt_out, language
+        self._opted_out = False
         self._dialogue = dialogue
         self._link = link
         self._recorder = recorder
@@ -79,7 +88,16 @@ class Session:
         self._caller_speaks = False
         spawn, dispatch, clock = self._spawn, self._dispatch, self._loop.time
         self._listener = Listener(services, dispatch=dispatch, spawn=spawn, clock=clock, language=language, hint=hint)
-        self._speaker = Speaker(dialogue, voice, link, speed=speed, dispatch=dispatch, spawn=spawn, clock=clock)
+        self._speaker = Speaker(
+            dialogue,
+            voice,
+            link,
+            speed=speed,
+            dispatch=dispatch,
+            spawn=spawn,
+            clock=clock,
+            on_opt_out=self._opt_out,
+        )
 
     # What the link may do (agents.link.Conversant)
 
@@ -216,6 +234,16 @@ class Session:
         self._dialogue.commit(action.turn_id, action.text)
         self._link.notify("transcript", {"turn": action.turn_id, "text": action.text, "final": True})
         log.debug("turn confirmed", turn=action.turn_id, transcript=action.text)
+        if self._outbound and asks_not_to_be_called(action.text, self._language):
+            self._opt_out()
+
+    def _opt_out(self) -> None:
+        """They do not want to be called again: have it noted, say so and hang up."""
+        if not self._opted_out:
+            self._opted_out = True
+            log.info("asked not to be called again")
+            self._link.notify("opt_out", {})
+        self.finish(self._opt_out_text, OPTED_OUT)
 
     def _discard_turn(self, action: act.DiscardTurn) -> None:
         self._listener.close_turn(action.turn_id)

@@ -11,7 +11,19 @@ from functools import partial
 import structlog
 
 from agents.conversation import events as ev
-from agents.dialogue import Dialogue, DialogueError, Done, EndCall, Filler, Piece, Say, SendDigits, Transfer
+from agents.dialogue import (
+    Dialogue,
+    DialogueError,
+    Done,
+    EndCall,
+    Filler,
+    Hold,
+    OptOut,
+    Piece,
+    Say,
+    SendDigits,
+    Transfer,
+)
 from agents.link import AudioLink
 from agents.session.services import TurnRecord
 from media.audio.playout import Playout
@@ -41,13 +53,16 @@ class Utterances:
     heard_started: bool = False
     drained: bool = False
     end_call: str | None = None
+    transfer: Transfer | None = None
+    hold: bool = False
     words_told: int = 0
 
 
 class Speaker:
     """Speaks answers and phrases into a playout; one answer is current at a time.
 
-    `dispatch` takes the events, `spawn` owns the tasks, `clock` is the event loop's.
+    `dispatch` takes the events, `spawn` owns the tasks, `clock` is the event loop's. `on_opt_out`: the model was told
+    that the person does not want to be called again.
     """
 
     def __init__(
@@ -60,6 +75,7 @@ class Speaker:
         dispatch: Callable[[ev.Event], None],
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         clock: Callable[[], float],
+        on_opt_out: Callable[[], None],
     ) -> None:
         self.playout = Playout(link.rate)
         self.current: Utterances | None = None
@@ -70,6 +86,7 @@ class Speaker:
         self._dispatch = dispatch
         self._spawn = spawn
         self._clock = clock
+        self._on_opt_out = on_opt_out
         self._room = asyncio.Event()
         self._filler: asyncio.Task[None] | None = None
 
@@ -136,7 +153,14 @@ class Speaker:
     def close(self, answer_id: int) -> None:
         """An answer has been heard to its end."""
         if self.current is not None and self.current.id == answer_id:
+            if self.current.transfer is not None:
+                self._hand_over(self.current.transfer)
             self.current = None
+
+    def _hand_over(self, transfer: Transfer) -> None:
+        """Everything has been heard and the call ends: it goes to a person. An answer that is cut transfers nothing."""
+        payload = {"target": transfer.target, "name": transfer.name, "warm": transfer.warm, "summary": transfer.summary}
+        self._link.notify("transfer", payload)
 
     def heard(self, position: int) -> None:
         """The listener has heard up to `position`."""
@@ -173,7 +197,7 @@ class Speaker:
         else:
             await answer.committed.wait()
             spoken = answer.begins_at is not None
-            self._dispatch(ev.AnswerCompleted(answer.id, spoken, answer.end_call))
+            self._dispatch(ev.AnswerCompleted(answer.id, spoken, answer.end_call, answer.hold))
 
     def _fail(self, answer: Utterances, reason: str) -> None:
         answer.record.error = reason
@@ -215,8 +239,11 @@ class Speaker:
             case EndCall(reason):
                 answer.end_call = reason
             case Transfer(target):
-                self._link.notify("transfer", {"target": target})
-                answer.end_call = f"transfer to {target}"
+                answer.end_call, answer.transfer = f"transfer to {target}", piece
+            case Hold():
+                answer.hold = True
+            case OptOut():
+                self._on_opt_out()
             case SendDigits(digits):
                 self._link.send_digits(digits)
             case Done(usage, source=source):

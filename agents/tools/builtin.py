@@ -1,19 +1,21 @@
-"""The tools every agent can have: the time, ending the call, transferring it, sending digits."""
+"""The tools every agent can have: the time, waiting, ending the call, transferring it, sending digits, opting out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents.llm.protocol import ToolSpec
-from agents.pieces import EndCall, SendDigits, Transfer
+from agents.pieces import EndCall, Hold, OptOut, SendDigits, Transfer
 from agents.tools.tool import Outcome, ToolError
 
 _DIGITS = re.compile(r"[0-9*#A-Dw]{1,40}")
 _TIMEOUT = 5.0
+SUMMARY_LENGTH = 600
+"""Characters of what a person is told before a call is transferred to them."""
 
 
 def _now() -> datetime:
@@ -67,17 +69,25 @@ class TransferTheCall:
     safe = False
     timeout = _TIMEOUT
 
-    def __init__(self, targets: Mapping[str, str]) -> None:
+    def __init__(self, targets: Mapping[str, str], *, warm: Collection[str] = ()) -> None:
         self._targets = dict(targets)
+        self._warm = frozenset(warm)
 
     @property
     def spec(self) -> ToolSpec:
         """`transfer`, with the listed names as its choices."""
-        to = {"type": "string", "enum": sorted(self._targets), "description": "who takes the call"}
+        properties = {
+            "to": {"type": "string", "enum": sorted(self._targets), "description": "who takes the call"},
+            "warm": {"type": "boolean", "description": "whether they are told the summary before they are connected"},
+            "summary": {
+                "type": "string",
+                "description": "who calls and what about, in two sentences, for the person who takes the call",
+            },
+        }
         return ToolSpec(
             "transfer",
             "Hand the call over to a person. Tell the caller first, in the same answer.",
-            {"type": "object", "properties": {"to": to}, "required": ["to"]},
+            {"type": "object", "properties": properties, "required": ["to"]},
         )
 
     async def run(self, arguments: Mapping[str, Any]) -> Outcome:
@@ -85,7 +95,45 @@ class TransferTheCall:
         name = str(arguments["to"])
         if name not in self._targets:
             raise ToolError(f"there is nobody called {name}")
-        return Outcome(f"The call is transferred to {name}.", Transfer(self._targets[name]), final=True)
+        warm = name in self._warm or bool(arguments.get("warm"))
+        summary = " ".join(str(arguments.get("summary") or "").split())[:SUMMARY_LENGTH]
+        return Outcome(
+            f"The call is transferred to {name}.", Transfer(self._targets[name], name, warm, summary), final=True
+        )
+
+
+class WaitForTheCaller:
+    """Lets the model be silent until the caller is back."""
+
+    safe = False
+    timeout = _TIMEOUT
+    spec = ToolSpec(
+        "wait",
+        "The caller wants a moment: to look something up, to talk to somebody. Say briefly that there is time, in the "
+        "same answer; then nothing is said until they speak again.",
+        {"type": "object", "properties": {}},
+    )
+
+    async def run(self, arguments: Mapping[str, Any]) -> Outcome:
+        """Waits once everything has been heard."""
+        return Outcome("You waited for the caller.", Hold(), final=True)
+
+
+class DoNotCall:
+    """Lets the model take somebody off the list of those who are called."""
+
+    safe = False
+    timeout = _TIMEOUT
+    spec = ToolSpec(
+        "do_not_call",
+        "The person asks not to be called again. Call it at once and say nothing: it is confirmed to them for you, and "
+        "the call ends.",
+        {"type": "object", "properties": {}},
+    )
+
+    async def run(self, arguments: Mapping[str, Any]) -> Outcome:
+        """Notes it, confirms it and ends the call."""
+        return Outcome("They will not be called again.", OptOut(), final=True)
 
 
 class SendTheDigits:

@@ -8,7 +8,14 @@ import httpx2
 
 from agents.definition import AgentDefinition, HttpToolDefinition, TransferDefinition
 from agents.llm.protocol import ToolSpec
-from agents.tools.builtin import CurrentTime, EndTheCall, SendTheDigits, TransferTheCall
+from agents.tools.builtin import (
+    CurrentTime,
+    DoNotCall,
+    EndTheCall,
+    SendTheDigits,
+    TransferTheCall,
+    WaitForTheCaller,
+)
 from agents.tools.http import HttpTool
 from agents.tools.tool import Tool
 
@@ -48,7 +55,7 @@ def _build(
     entry: str | TransferDefinition | HttpToolDefinition, definition: AgentDefinition, client: httpx2.AsyncClient
 ) -> Tool:
     if isinstance(entry, TransferDefinition):
-        return TransferTheCall(entry.transfer)
+        return TransferTheCall(entry.transfer, warm=entry.warm)
     if isinstance(entry, HttpToolDefinition):
         return HttpTool(
             ToolSpec(entry.name, entry.description, entry.parameters),
@@ -63,5 +70,7 @@ def _build(
         "end_call": EndTheCall(),
         "current_time": CurrentTime(definition.time_zone),
         "send_digits": SendTheDigits(),
+        "wait": WaitForTheCaller(),
+        "do_not_call": DoNotCall(),
     }
     return builtin[entry]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from agents.definition import AgentDefinition, AgentError
+from agents.definition import BUILT_IN, AgentDefinition, AgentError
 from server.made_agents.records import AgentRecord
 
 FIELDS: Final = frozenset(
@@ -63,7 +63,7 @@ def checked(fields: Mapping[str, Any], voices: Collection[str]) -> AgentDefiniti
             "knowledge.paths", "files of the server cannot be read; give the text in knowledge.texts"
         )
     if any(not isinstance(tool, str) for tool in definition.tools):
-        raise DefinitionRefused("tools", "only the built-in ones can be used here: end_call, current_time, send_digits")
+        raise DefinitionRefused("tools", f"only the built-in ones can be used here: {', '.join(BUILT_IN)}")
     if definition.llm.base_url is not None or definition.llm.api_key is not None:
         raise DefinitionRefused("llm", "base_url and api_key are the server's; leave them out")
     if definition.voice.name is not None and definition.voice.name not in voices:

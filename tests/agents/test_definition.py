@@ -8,6 +8,7 @@ import pytest
 
 from agents.conversation.policy import TurnPolicy
 from agents.definition import AgentDefinition, AgentError, load_agent, load_agents
+from agents.pieces import Transfer
 from agents.tools.toolbox import Toolbox
 from media.avatar.assets import DEMO_PORTRAIT
 
@@ -54,6 +55,7 @@ def test_agents_are_known_by_the_names_of_their_files(tmp_path: Path) -> None:
         (LEAST + "tools: [make_coffee]\n", ["tools.0", "'end_call'"]),
         (LEAST + "tools: [end_call, end_call]\n", ["end_call is there twice"]),
         (LEAST + "tools: [{transfer: {bob: soon}}]\n", ["tools.0.transfer.bob"]),
+        (LEAST + "tools: [{transfer: {bob: '+39051123456'}, warm: [eve]}]\n", ["tools.0", "warm: eve", "transfer"]),
         (LEAST + "tools: [{name: a, description: b, url: 'file:///etc/passwd'}]\n", ["tools.0.url", "http"]),
         (LEAST + "tools: [{name: a, description: b, url: 'http://x/{id}'}]\n", ["id", "parameters.required"]),
         (
@@ -97,11 +99,21 @@ def test_a_secret_that_is_not_set_is_named(tmp_path: Path) -> None:
 
 async def test_tools_are_built_as_declared(tmp_path: Path) -> None:
     text = LEAST + HTTP.replace(
-        "tools:", "tools: \n  - end_call\n  - current_time\n  - transfer: {bob: '+39051123456'}"
+        "tools:",
+        "tools: \n  - end_call\n  - current_time\n  - wait\n  - do_not_call\n"
+        "  - {transfer: {bob: '+39051123456', eve: 'sip:eve@example.com'}, warm: [eve]}",
     )
     agent = load_agent(write(tmp_path, text), {"FIND_KEY": "s", "LLM_KEY": "k"})
     tools = Toolbox(agent)
-    assert [spec.name for spec in tools.specs] == ["end_call", "current_time", "transfer", "find"]
+    assert [spec.name for spec in tools.specs] == [
+        "end_call",
+        "current_time",
+        "wait",
+        "do_not_call",
+        "transfer",
+        "find",
+    ]
+    assert (await tools["transfer"].run({"to": "eve"})).action == Transfer("sip:eve@example.com", "eve", warm=True)
     assert [name for name, tool in tools.items() if tool.safe] == ["current_time"]
     await tools.close()
 

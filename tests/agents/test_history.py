@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.history import INTERRUPTED, Exchange, History, estimate_tokens
+from agents.history import INTERRUPTED, Exchange, History, beginning, estimate_tokens
 from agents.llm.protocol import Message, ToolCall
 
 
@@ -107,3 +107,12 @@ def test_the_estimate_is_above_what_tokenizers_take() -> None:
     assert 15 <= estimate_tokens(english) <= 30  # 15 with OpenAI's tokenizers
     assert estimate_tokens("营业时间是每天十一点") >= 10
     assert estimate_tokens("") <= 1
+
+
+@given(st.text(alphabet="ab .日é\U0001f600", max_size=400), st.integers(0, 80))
+def test_the_beginning_of_a_text_fits_and_ends_with_a_word_where_it_can(text: str, tokens: int) -> None:
+    begun = beginning(text, tokens)
+    assert text.startswith(begun)
+    assert begun == text or estimate_tokens(begun) <= max(tokens, 1)
+    if begun != text and " " in begun:
+        assert text[len(begun)].isspace()

@@ -160,6 +160,8 @@ class Stage:
         policy: TurnPolicy | None = None,
         tools: dict[str, Tool] | None = None,
         phrases: dict[Phrase, list[str]] | None = None,
+        outbound: bool = False,
+        opt_out: str = "",
     ) -> None:
         self.recogniser, self.voice, self.line, self.ledger = Recogniser(), ToneVoice(), Line(), Ledger()
         self.words, self.melody = Judge(), Judge()
@@ -173,6 +175,8 @@ class Stage:
             policy=policy or TurnPolicy(partial_interval=0.0),
             phrases=PHRASES if phrases is None else phrases,
             recorder=self.ledger,
+            outbound=outbound,
+            opt_out=opt_out,
         )
         self._loop = asyncio.get_running_loop()
         self.began = self._loop.time()

@@ -10,7 +10,7 @@ import pytest
 
 from agents.conversation.policy import TurnPolicy
 from agents.llm.protocol import ChatError, ChatModel, ToolCall
-from agents.tools.builtin import EndTheCall
+from agents.tools.builtin import DoNotCall, EndTheCall, TransferTheCall, WaitForTheCaller
 from media.worker import WorkerFull
 from tests.agents.llm.models import ScriptedModel
 from tests.agents.session.stage import Stage
@@ -376,3 +376,82 @@ def test_a_call_that_is_over_is_not_finished_again() -> None:
         stage.session.finish("Goodbye.", "asked to")
 
     assert on_stage(ScriptedModel([]), play).ledger.ends == ["left"]
+
+
+OPT_OUT = "You will not be called again."
+
+
+@pytest.mark.parametrize("outbound", [True, False])
+def test_plain_words_suffice_not_to_be_called_again(outbound: bool) -> None:
+    model = ScriptedModel(["But we have a wonderful offer for you."])
+
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.says("Take me off your list.")
+        await stage.until(lambda: len(stage.ledger.turns) >= 2)
+        await stage.passes(3.0)
+
+    stage = on_stage(model, play, outbound=outbound, opt_out=OPT_OUT)
+    assert (("opt_out", {}) in stage.line.events) is outbound
+    assert stage.line.hung_up == ("opted out" if outbound else "left")
+    if outbound:
+        assert [turn.heard for turn in stage.ledger.turns] == ["Hello there.", "", OPT_OUT]
+        assert stage.answers[0].transcript == "Take me off your list."
+
+
+def test_the_model_can_note_that_somebody_is_not_to_be_called_again() -> None:
+    model = ScriptedModel([ToolCall("1", "do_not_call", "{}")])
+
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.says("I think I would rather not hear from you people.")
+        await stage.until(lambda: stage.line.hung_up is not None)
+
+    stage = on_stage(model, play, tools={"do_not_call": DoNotCall()}, opt_out=OPT_OUT)
+    assert [event for event, _ in stage.line.events].count("opt_out") == 1
+    assert stage.line.hung_up == "opted out"
+    assert stage.ledger.turns[-1].heard == OPT_OUT
+
+
+def test_the_model_can_wait_for_the_caller() -> None:
+    model = ScriptedModel(["Take your time.", ToolCall("1", "wait", "{}")])
+
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.says("I have to look for my card.")
+        await stage.answered(1)
+        await stage.passes(100.0)
+        assert "Still there?" not in stage.voice.spoken
+        await stage.passes(30.0)
+
+    stage = on_stage(model, play, tools={"wait": WaitForTheCaller()})
+    assert stage.answers[0].heard == "Take your time."
+    assert "Still there?" in stage.voice.spoken
+
+
+TRANSFER = {"target": "+39051123456", "name": "kitchen", "warm": True, "summary": "A table."}
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_call_is_transferred_when_everything_was_heard_and_not_when_the_caller_objects(interrupted: bool) -> None:
+    arguments = '{"to": "kitchen", "warm": true, "summary": "A table."}'
+    model = ScriptedModel(
+        ["I will put you through to the kitchen now.", ToolCall("1", "transfer", arguments)], ["Fine, then not."]
+    )
+
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.says("Can I speak to the cook?")
+        await stage.until(lambda: "I will put you through to the kitchen now." in stage.voice.spoken)
+        await stage.passes(0.5)
+        assert "transfer" not in [event for event, _ in stage.line.events]
+        if interrupted:
+            stage.says("No, do not do that, please.", 1.2)
+            await stage.answered(2)
+        else:
+            await stage.until(lambda: stage.line.hung_up is not None)
+
+    stage = on_stage(model, play, tools={"transfer": TransferTheCall({"kitchen": "+39051123456"})})
+    told = [data for event, data in stage.line.events if event == "transfer"]
+    assert told == ([] if interrupted else [TRANSFER])
+    assert stage.line.hung_up == ("left" if interrupted else "transfer to +39051123456")
