@@ -24,11 +24,15 @@ _YES: Final = re.compile(
 _NO: Final = re.compile(
     r"\b(no|nope|not|don'?t|can'?t|cannot|won'?t|busy|later|two|nein|nicht|non|pas|nessuno|n[aã]o)\b", re.IGNORECASE
 )
+_QUESTION: Final = re.compile(
+    r"\?|\b(who|what|why|how|where|when|which|chi|cosa|perch[eé]|wer|was|warum|qui|quoi|pourquoi|qu[eé]|qui[eé]n)\b",
+    re.IGNORECASE,
+)
 
 
 def decision(text: str) -> Literal["accept", "decline"] | None:
-    """What a short answer says; None for one that says neither, or both."""
-    if len(text.split()) > _LONGEST_ANSWER:
+    """What a short answer says; None for one that says neither, or both, or that asks."""
+    if len(text.split()) > _LONGEST_ANSWER or _QUESTION.search(text):
         return None
     yes, no = _YES.search(text) is not None, _NO.search(text) is not None
     if yes is no:
