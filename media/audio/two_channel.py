@@ -22,6 +22,9 @@ of a second and what is sent ahead."""
 LONGEST: Final = 24 * 3600
 """Seconds; what lies beyond is not kept."""
 
+_EARLIEST: Final = 5.0
+"""Seconds that the caller may have spoken before the beginning: while their call was being answered."""
+
 _SETTLING: Final = 0.5
 """Seconds of arrivals from which is told when the caller's stream began: the one that was least late tells."""
 
@@ -31,8 +34,8 @@ _WINDOW: Final = 1.0
 _TOLERANCE: Final = 0.02
 """Seconds that the caller's stream may be off the clock before it is moved: clocks drift by some in an hour."""
 
-_JOIN: Final = 0.001
-"""Seconds of silence that two frames which follow one another may seem to have between them: sums are not exact."""
+_JOIN: Final = 2
+"""Samples that two frames which follow one another may seem to have between them: sums of times are not exact."""
 
 
 class Channel(IntEnum):
@@ -63,8 +66,9 @@ class TwoChannels:
     chunks, tells when it was spoken, so that what the network delays keeps its place. The agent's frames come with the
     time at which they begin to be heard, one after the other; `cleared` takes back what was not.
 
-    `began`: the time of sample 0; what is earlier is cut off. Memory is bounded by half a second of the caller, by
-    `HELD` and what is sent ahead of the agent, and by what waits to be taken out with `settled`.
+    `began`: the time of sample 0, unless the caller's stream turns out to have begun earlier: then that is sample 0.
+    Memory is bounded by half a second of the caller, by `HELD` and what is sent ahead of the agent, and by what waits
+    to be taken out with `settled`.
     """
 
     def __init__(self, rate: int, began: float) -> None:
@@ -74,6 +78,7 @@ class TwoChannels:
         self._agent_end = 0
         self._caller = _Arrivals(round(_SETTLING * rate), round(_WINDOW * rate), round(_TOLERANCE * rate))
         self._done: list[Piece] = []
+        self._shift: int | None = None  # of everything, known when the first piece is done
 
     def caller(self, samples: Samples, at: float, *, lost: int = 0) -> None:
         """The next samples of the caller's stream arrived at `at`; `lost`: samples before them that never will."""
@@ -82,7 +87,7 @@ class TwoChannels:
     def agent(self, samples: Samples, at: float) -> None:
         """Samples that are heard from `at` on, or as soon as what was given before them has been."""
         index = self._index(at)
-        if index <= self._agent_end + round(_JOIN * self._rate):
+        if index <= self._agent_end + _JOIN:
             index = self._agent_end
         piece = Piece(Channel.AGENT, index, samples)
         self._agent.append(piece)
@@ -107,11 +112,11 @@ class TwoChannels:
 
     def end(self, now: float) -> tuple[list[Piece], int]:
         """The rest, nothing of it later than `now`, and how many samples the whole has."""
-        self.cleared(now)
         self._keep(self._caller.flush())
+        self.cleared(now)
         self._keep(list(self._agent))
         self._agent.clear()
-        length = min(max(0, self._index(now)), LONGEST * self._rate)
+        length = min(max(0, self._index(now) + (self._shift or 0)), LONGEST * self._rate)
         pieces = [_cut(piece, length) for piece in self.settled(now)]
         return [piece for piece in pieces if len(piece.samples)], length
 
@@ -119,10 +124,13 @@ class TwoChannels:
         return round((at - self._began) * self._rate)
 
     def _keep(self, pieces: list[Piece]) -> None:
+        if pieces and self._shift is None:
+            self._shift = min(max(0, -pieces[0].index), round(_EARLIEST * self._rate))
         for piece in pieces:
-            first = max(0, -piece.index)
-            if first < len(piece.samples) and piece.end <= LONGEST * self._rate:
-                self._done.append(Piece(piece.channel, piece.index + first, piece.samples[first:]))
+            index = piece.index + (self._shift or 0)
+            first = max(0, -index)
+            if first < len(piece.samples) and index + len(piece.samples) <= LONGEST * self._rate:
+                self._done.append(Piece(piece.channel, index + first, piece.samples[first:]))
 
 
 class _Arrivals:

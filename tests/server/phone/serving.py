@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import httpx
@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from server.phone.book import CallBook
 from server.phone.desk import AgentLoader, PhoneParts, Recorders
 from server.phone.live import LiveCalls
 from server.phone.options import PhoneOptions
@@ -33,10 +34,9 @@ class Server:
 
     def __init__(self, port: int, parts: PhoneParts, uvicorn_server: uvicorn.Server) -> None:
         assert isinstance(parts.factory, FakeFactory)
-        assert isinstance(parts.book, FakeBook)
         self.port = port
         self.parts = parts
-        self.book = parts.book
+        self.book = cast(FakeBook, parts.book)  # where the test has not brought another
         self.live = parts.live
         self.url = f"http://127.0.0.1:{port}"
         self.stream_url = f"ws://127.0.0.1:{port}/telephony/stream"
@@ -99,14 +99,17 @@ async def serving(
     calls: TwilioCalls | None = None,
     people: AgentLoader | None = None,
     recorders: Recorders | None = None,
+    book: CallBook | None = None,
     seconds: float = 10.0,
     **options: Any,
 ) -> AsyncIterator[Server]:
-    """The routes with a fake engine and book; everything has to be over within `seconds`."""
+    """The routes with a fake engine, and a fake book unless one is given; all has to be over within `seconds`."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        parts = PhoneParts(FakeFactory(), FakeBook(), LiveCalls(), people=people, recorders=recorders, calls=calls)
+        parts = PhoneParts(
+            FakeFactory(), book or FakeBook(), LiveCalls(), people=people, recorders=recorders, calls=calls
+        )
         given = {"public_url": f"http://127.0.0.1:{port}", "auth_token": "", "default_agent": "demo", "max_sessions": 4}
         phone = PhoneEndpoints(parts, PhoneOptions(**{**given, **options}), clock)
         app = Starlette(routes=phone.routes())
