@@ -140,7 +140,7 @@ class PhoneEndpoints:
         return _document(self._transfers.briefed(request.path_params["call_id"], asked.sid))
 
     async def _briefing_status(self, request: Request, asked: CarrierRequest) -> Response:
-        self._transfers.briefing_status(request.path_params["call_id"], asked)
+        await self._transfers.briefing_status(request.path_params["call_id"], asked)
         return Response(status_code=204)
 
     # Inside

@@ -84,9 +84,7 @@ class WarmTransfers:
                     desk.transfers.found(order, request.sid, request.dialled)
             return self._back(call_id, request.sid, request.dialled)
         if transfer is not None:
-            desk.transfers.over(call_id)
-            await desk.parts.book.note(call_id, CallFacts(outcome=TRANSFERRED))
-            await desk.parts.book.line_closed(call_id, TRANSFERRED)
+            await self._met(call_id)
         return desk.carrier.hang_up()
 
     def over(self, call_id: str) -> None:
@@ -100,7 +98,8 @@ class WarmTransfers:
     def answered(self, call_id: str, sid: str) -> str:
         """The person has answered: the agent tells them of the call."""
         desk, transfer = self._desk, self._desk.transfers.of(call_id)
-        if transfer is None or not transfer.adopts(sid) or transfer.stage is not Stage.BEGUN:
+        warm = transfer is not None and self._is_warm(transfer)
+        if transfer is None or not warm or not transfer.adopts(sid) or transfer.stage is not Stage.BEGUN:
             return desk.carrier.say_and_hang_up(CALLER_GONE)
         if desk.full(sid):
             transfer.fail("failed")
@@ -114,18 +113,26 @@ class WarmTransfers:
             return self._desk.carrier.hang_up()
         return twiml.join(_room(call_id))
 
-    def briefing_status(self, call_id: str, request: CarrierRequest) -> None:
+    async def briefing_status(self, call_id: str, request: CarrierRequest) -> None:
         """How the person's line stands, told late, twice or out of order."""
         transfer = self._desk.transfers.of(call_id)
         ended = CallProgress().report(request.status).state.ended
-        if transfer is None or not transfer.adopts(request.sid) or not ended:
+        warm = transfer is not None and self._is_warm(transfer)
+        if transfer is None or not warm or not transfer.adopts(request.sid) or not ended:
             return
         if transfer.stage is Stage.JOINED:  # the room may have been left before the caller came into it
+            await self._met(call_id)
             self._desk.background.spawn(self._hang_up(transfer.sid), "hanging up")
         else:
             transfer.fail(_NOT_REACHED.get(request.status, "failed"))
 
     # Inside
+
+    async def _met(self, call_id: str) -> None:
+        """The caller and the person have talked."""
+        self._desk.transfers.over(call_id)
+        await self._desk.parts.book.note(call_id, CallFacts(outcome=TRANSFERRED))
+        await self._desk.parts.book.line_closed(call_id, TRANSFERRED)
 
     async def _call(self, transfer: Transfer) -> None:
         desk, call_id = self._desk, transfer.order.call_id
