@@ -15,7 +15,7 @@ import uuid
 import wave
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -141,8 +141,10 @@ class PhoneCaller:
         await self._send({"event": "dtmf", "streamSid": self.stream_sid, "dtmf": content})
 
     async def hang_up(self) -> None:
-        """Put the receiver down."""
-        await self._send({"event": "stop", "streamSid": self.stream_sid, "stop": {"callSid": self.call_sid}})
+        """Put the receiver down; the other side may do so at the same moment."""
+        stop = {"event": "stop", "streamSid": self.stream_sid, "stop": {"callSid": self.call_sid}}
+        with suppress(ConnectionClosed):
+            await self._send(stop)
 
     # What was heard
 

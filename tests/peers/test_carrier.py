@@ -185,6 +185,22 @@ async def test_a_stream_carries_the_call_until_somebody_hangs_up() -> None:
         assert session.left == "the caller hung up"
 
 
+async def test_both_sides_may_hang_up_at_once() -> None:
+    async def leaves_last(line: PhoneCaller) -> None:
+        await line.over.wait()  # the server has closed the socket; now the receiver is put down
+
+    async with serving(auth_token=OURS) as server, Carrier(OURS) as carrier:
+        call = carrier.dial(f"{server.url}/telephony/voice", Person(leaves_last))
+        session = await server.factory.sessions.get()
+        await session.running.wait()
+        session.link.hang_up("done")
+        await call.over.wait()
+        assert call.line is not None
+        await call.line.hang_up()
+        await carrier.quiet()
+        assert (call.status, call.error) == ("completed", "")
+
+
 async def test_callbacks_come_late_twice_and_out_of_order_on_a_bad_day() -> None:
     bad = Misbehaviour(late=0.9, lateness=0.2, twice=0.9, seed=4)
     async with webhooks(answer="<Hangup/>") as hooks, twilio(bad) as (carrier, calls):
