@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 
 import structlog
@@ -13,7 +14,9 @@ from media.audio.frames import SPEECH_RATE, AudioFrame
 from media.audio.rolling import RollingAudio
 from media.speech.activity.segmenter import SegmenterOptions, SpeechEvent, SpeechEventKind, SpeechSegmenter
 from media.speech.activity.silero import VoiceActivity
+from media.speech.protocols import TimedWord
 from media.speech.recognition.backchannel import BACKCHANNEL_HINT
+from media.speech.recognition.spreading import spread_words
 from media.speech.recognition.utterance import UtteranceRecogniser
 from media.worker import Superseded, WorkerError
 
@@ -23,6 +26,9 @@ PROSODY_SAMPLES = 8 * SPEECH_RATE
 KEPT_SAMPLES = 10 * SPEECH_RATE
 BACKCHANNEL_SAMPLES = PREROLL + SPEECH_RATE
 """Sound over the agent that is no longer than this is heard with the hint for backchannels."""
+KEPT_STRETCHES = 400
+KEPT_HYPOTHESES = 400
+"""Of the voice and of what was recognised, for the times of a turn's words: the longest turns have fewer."""
 PATIENCE = 0.6
 """A hypothesis that is not urgent may take this long, so that another caller's final overtakes it."""
 
@@ -65,6 +71,10 @@ class Listener:
         self._segmenter = SpeechSegmenter(segmenter)
         self._audio = RollingAudio(KEPT_SAMPLES)
         self._last_voiced = 0
+        self._voice: deque[tuple[float, float]] = deque(maxlen=KEPT_STRETCHES)
+        self._voice_since: float | None = None
+        self._hypotheses: deque[tuple[float, str]] = deque(maxlen=KEPT_HYPOTHESES)
+        self._opened_at = 0.0
         self._turn_id: int | None = None
         self._utterance: UtteranceRecogniser | None = None
 
@@ -76,12 +86,15 @@ class Listener:
         for window in self._activity.feed(frame):
             for event in self._segmenter.feed(window):
                 self._last_voiced = max(self._last_voiced, event.at)
-                self._dispatch(_EVENTS[event.kind](self._time_of(event)))
+                moment = self._time_of(event)
+                self._note_voice(event.kind, moment)
+                self._dispatch(_EVENTS[event.kind](moment))
 
     def open_turn(self, turn_id: int, at: float, *, over_agent: bool) -> None:
         """A turn may have begun at `at`, perhaps over the agent's speech: keep its audio from a little before."""
         start = self._audio.end - round((self._clock() - at) * SPEECH_RATE) - PREROLL
-        self._turn_id = turn_id
+        self._turn_id, self._opened_at = turn_id, at
+        self._hypotheses.clear()
         self._utterance = UtteranceRecogniser(
             self._services.recogniser,
             language=self._language,
@@ -94,6 +107,27 @@ class Listener:
         """The turn is confirmed or none: its audio is no longer needed."""
         if turn_id == self._turn_id:
             self._turn_id = self._utterance = None
+
+    def words(self, turn_id: int, text: str) -> tuple[TimedWord, ...]:
+        """When the words of the open turn were said, on the clock; () for one that was typed.
+
+        Where the recogniser does not tell they are spread over the voice, see `media.speech.recognition.spreading`.
+        """
+        if turn_id != self._turn_id:
+            return ()
+        since = self._opened_at - PREROLL / SPEECH_RATE
+        voice = [stretch for stretch in self._voice if stretch[1] > since]
+        if self._voice_since is not None:  # a turn that was too long ends in the middle of a breath
+            voice.append((self._voice_since, self._clock()))
+        return spread_words(text, voice, self._hypotheses)
+
+    def _note_voice(self, kind: SpeechEventKind, moment: float) -> None:
+        """Keep where there was voice."""
+        if kind in (SpeechEventKind.STARTED, SpeechEventKind.RESUMED):
+            self._voice_since = moment
+        elif self._voice_since is not None and kind in (SpeechEventKind.POSSIBLE_SILENCE, SpeechEventKind.STOPPED):
+            self._voice.append((self._voice_since, moment))
+            self._voice_since = None
 
     def recognise(self, turn_id: int, *, urgent: bool) -> None:
         """Ask for the words of the turn up to now; words in between only while the recogniser has nothing to do."""
@@ -118,6 +152,8 @@ class Listener:
             log.exception("recognition failed", turn=turn_id)
             self._dispatch(ev.HypothesisFailed(turn_id, now))
         else:
+            if turn_id == self._turn_id:
+                self._hypotheses.append((now, transcript.text))
             self._dispatch(ev.HypothesisReady(turn_id, now, transcript.text, transcript.average_log_probability))
 
     def judge_prosody(self, turn_id: int, revision: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from media.speech.activity.silero import SileroModel
-from media.speech.protocols import CompletionJudge, SpeechRecogniser, TurnDetector
+from media.speech.protocols import CompletionJudge, SpeechRecogniser, TimedWord, TurnDetector
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,11 @@ class Timeline:
 
 @dataclass(slots=True)
 class TurnRecord:
-    """One exchange: what the caller said, what the agent answered, and what of it was heard."""
+    """One exchange: what the caller said, what the agent answered, and what of it was heard.
+
+    Words have their times in seconds from the beginning of the session: the caller's are those of `transcript`, but for
+    what was typed, the agent's those of `heard`.
+    """
 
     turn_id: int
     transcript: str = ""
@@ -61,6 +65,8 @@ class TurnRecord:
     completion_tokens: int = 0
     model: str = ""
     timeline: Timeline = field(default_factory=Timeline)
+    caller_words: tuple[TimedWord, ...] = ()
+    agent_words: tuple[TimedWord, ...] = ()
 
 
 class Recorder(Protocol):

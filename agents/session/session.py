@@ -24,7 +24,7 @@ from agents.session.listening import Listener
 from agents.session.services import Recorder, Services, TurnRecord
 from agents.session.speaking import Speaker
 from media.audio.frames import AudioFrame
-from media.speech.protocols import Voice
+from media.speech.protocols import TimedWord, Voice
 
 OPTED_OUT = "opted out"
 """Why a call ends whose other side does not want to be called again."""
@@ -76,6 +76,7 @@ class Session:
         self._recorder = recorder
         self._phrases = {phrase: cycle(texts) for phrase, texts in phrases.items() if texts}
         self._loop = asyncio.get_event_loop()
+        self._began = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._events: deque[ev.Event | None] = deque()
@@ -97,6 +98,7 @@ class Session:
             spawn=spawn,
             clock=clock,
             on_opt_out=self._opt_out,
+            on_first_sound=self._tell_latency,
         )
 
     # What the link may do (agents.link.Conversant)
@@ -145,6 +147,7 @@ class Session:
         structlog.contextvars.bind_contextvars(session=self._id)
         reason = "cancelled"
         try:
+            self._began = self._loop.time()
             self._link.start(self._speaker.playout)
             self._dispatch(ev.CallStarted())
             if self._finish_asked is not None:
@@ -229,6 +232,7 @@ class Session:
             self._finish(turn_id)
         record = self._record(action.turn_id)
         record.transcript = action.text
+        record.caller_words = self._since_began(self._listener.words(action.turn_id, action.text))
         record.timeline.speech_ended, record.timeline.confirmed = action.ended_at, self._loop.time()
         self._listener.close_turn(action.turn_id)
         self._dialogue.commit(action.turn_id, action.text)
@@ -313,6 +317,7 @@ class Session:
         if record is None:
             return
         record.heard = self._speaker.playout.text_heard(turn_id)
+        record.agent_words = self._since_began(self._speaker.words_heard(turn_id))
         record.timeline.finished = self._loop.time()
         self._dialogue.heard(turn_id, record.heard, interrupted=record.interrupted and bool(record.heard))
         self._speaker.playout.forget(turn_id + 1)
@@ -330,7 +335,16 @@ class Session:
                 tokens=record.completion_tokens,
                 **times,
             )
-            self._link.notify("latency", {"turn": turn_id, **times})
+
+    def _tell_latency(self, record: TurnRecord) -> None:
+        """The caller begins to hear the answer: how long each stage took is known."""
+        if record.transcript:
+            self._link.notify("latency", {"turn": record.turn_id, **record.timeline.milliseconds()})
+
+    def _since_began(self, words: tuple[TimedWord, ...]) -> tuple[TimedWord, ...]:
+        """Words on the clock, in seconds from the beginning of the session."""
+        began = self._began
+        return tuple(TimedWord(word.text, word.start - began, word.end - began) for word in words)
 
     def _show_state(self) -> None:
         state = _PUBLIC_STATES.get(self._conversation.state, "")

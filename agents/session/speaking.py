@@ -28,7 +28,7 @@ from agents.link import AudioLink
 from agents.session.services import TurnRecord
 from media.audio.playout import Playout
 from media.channel import Channel, ChannelClosed, WhenFull
-from media.speech.protocols import SpeechChunk, Voice
+from media.speech.protocols import SpeechChunk, TimedWord, Voice
 
 LONGEST_LEAD = 20.0
 """Seconds of speech synthesised ahead of what has been heard, at most."""
@@ -51,18 +51,18 @@ class Utterances:
     task: asyncio.Task[None] | None = None
     begins_at: int | None = None
     heard_started: bool = False
+    sounded: bool = False
     drained: bool = False
     end_call: str | None = None
     transfer: Transfer | None = None
     hold: bool = False
-    words_told: int = 0
 
 
 class Speaker:
     """Speaks answers and phrases into a playout; one answer is current at a time.
 
     `dispatch` takes the events, `spawn` owns the tasks, `clock` is the event loop's. `on_opt_out`: the model was told
-    that the person does not want to be called again.
+    that the person does not want to be called again. `on_first_sound`: the listener begins to hear an answer.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Speaker:
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         clock: Callable[[], float],
         on_opt_out: Callable[[], None],
+        on_first_sound: Callable[[TurnRecord], None],
     ) -> None:
         self.playout = Playout(link.rate)
         self.current: Utterances | None = None
@@ -86,7 +87,8 @@ class Speaker:
         self._dispatch = dispatch
         self._spawn = spawn
         self._clock = clock
-        self._on_opt_out = on_opt_out
+        self._on_opt_out, self._on_first_sound = on_opt_out, on_first_sound
+        self._words_heard: dict[int, list[TimedWord]] = {}  # by turn: those whose beginning was heard, on the clock
         self._room = asyncio.Event()
         self._filler: asyncio.Task[None] | None = None
 
@@ -148,7 +150,10 @@ class Speaker:
         """Silence at once; the rest is gone."""
         if not self.playout.paused:
             self.playout.pause(self._link.flush())
+            self._note_words()
         self.playout.cut()
+        if self.current is not None and (told := self._words_heard.get(self.current.turn_id)):
+            del told[len(self.playout.words(self.current.turn_id)) :]
 
     def close(self, answer_id: int) -> None:
         """An answer has been heard to its end."""
@@ -168,18 +173,38 @@ class Speaker:
         self._room.set()
         self._note_heard()
 
+    def words_heard(self, turn_id: int) -> tuple[TimedWord, ...]:
+        """The words of a turn's answer that were heard, on the clock; of one that was cut, those heard by half."""
+        told = self._words_heard.pop(turn_id, [])
+        position = self.playout.heard_position
+        heard = sum((word.start + word.end) / 2 <= position for word in self.playout.words(turn_id))
+        return tuple(told[:heard])
+
+    def _note_words(self) -> None:
+        answer = self.current
+        if answer is None:
+            return
+        words, position, rate = self.playout.words(answer.turn_id), self.playout.heard_position, self.playout.rate
+        if not words:
+            return
+        told, now = self._words_heard.setdefault(answer.turn_id, []), self._clock()
+        while len(told) < len(words) and words[len(told)].start < position:
+            word = words[len(told)]
+            span = {"start": word.source_start, "end": word.source_end}
+            self._link.notify("word", {"turn": answer.turn_id, "text": word.text, **span})
+            begun = now - (position - word.start) / rate
+            told.append(TimedWord(word.text, begun, begun + (word.end - word.start) / rate))
+
     def _note_heard(self) -> None:
+        self._note_words()
         answer = self.current
         if answer is None or answer.begins_at is None:
             return
-        words = self.playout.words(answer.turn_id)
-        while answer.words_told < len(words) and words[answer.words_told].start < self.playout.heard_position:
-            word = words[answer.words_told]
-            span = {"start": word.source_start, "end": word.source_end}
-            self._link.notify("word", {"turn": answer.turn_id, "text": word.text, **span})
-            answer.words_told += 1
         if not answer.heard_started and self.playout.heard_position > answer.begins_at:
             answer.heard_started, answer.drained = True, False
+            if not answer.sounded:
+                answer.sounded = True
+                self._on_first_sound(answer.record)
             self._dispatch(ev.PlayoutStarted(answer.id))
         if answer.heard_started and not answer.drained and self.playout.silent:
             answer.drained, answer.heard_started, answer.begins_at = True, False, self.playout.end

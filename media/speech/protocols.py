@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from media.audio.frames import Samples
 
@@ -17,6 +17,14 @@ class RecognisedWord:
     start: float
     end: float
     probability: float
+
+
+class TimedWord(NamedTuple):
+    """A word and when it was said, in seconds of a clock that whoever gives it names."""
+
+    text: str
+    start: float
+    end: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,7 @@ class PhoneDesk:
             opening=back.opening if back is not None else self.opening(order),
             notes=notes(order, back.notes if back is not None else ""),
             outbound=order.direction == "outbound" and back is None,
+            variables=order.variables,
         )
 
     def opening(self, order: CallOrder) -> str:

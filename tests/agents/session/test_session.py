@@ -307,7 +307,7 @@ def test_events_tell_what_happens_in_order() -> None:
     spans = [(data["start"], data["end"]) for kind, data in stage.line.events if kind == "word"]
     assert spans == [(0, 5), (6, 12), (0, 2), (3, 7)]
     assert kinds.index("saying") < kinds.index("word")
-    assert kinds.index("transcript") < kinds.index("latency")
+    assert kinds.index("saying") < kinds.index("latency") < kinds.index("answer", kinds.index("transcript"))
     states = [data["state"] for kind, data in stage.line.events if kind == "state"]
     assert states[0] == "thinking"
     assert "speaking" in states
@@ -455,3 +455,70 @@ def test_a_call_is_transferred_when_everything_was_heard_and_not_when_the_caller
     told = [data for event, data in stage.line.events if event == "transfer"]
     assert told == ([] if interrupted else [TRANSFER])
     assert stage.line.hung_up == ("left" if interrupted else "transfer to +39051123456")
+
+
+def test_the_stages_are_told_when_the_answer_begins_to_sound_and_once() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.says("What do you have?")
+        await stage.until(lambda: any(event == "latency" for event, _ in stage.line.events))
+        assert stage.line.playout is not None and stage.line.playout.waiting > 0
+        stage.says("Uh-huh.", 0.4)
+        await stage.answered(1)
+
+    stage = on_stage(ScriptedModel(["We have fish and meat and a great many vegetables."]), play)
+    (latency,) = [data for event, data in stage.line.events if event == "latency"]
+    assert latency["turn"] == stage.answers[0].turn_id
+    assert {"transcript", "confirmed", "first_token", "first_audio", "first_sound"} <= latency.keys()
+
+
+def test_words_of_both_sides_have_the_times_at_which_they_were_said_and_heard() -> None:
+    asked: list[float] = []
+
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        asked.append(stage.now)
+        asked.append(stage.says("What time do you close?", 1.5))
+        await stage.answered(1)
+
+    stage = on_stage(ScriptedModel(["We close ", "at ten."]), play)
+    greeting, turn = stage.ledger.turns
+    assert [word.text for word in greeting.agent_words] == ["Hello", "there."]
+    assert greeting.caller_words == ()
+    caller = turn.caller_words
+    assert " ".join(word.text for word in caller) == turn.transcript
+    assert asked[0] - 0.1 <= caller[0].start < asked[0] + 0.2
+    assert asked[1] - 0.2 < caller[-1].end <= asked[1] + 0.1
+    agent = turn.agent_words
+    assert [word.text for word in agent] == ["We", "close", "at", "ten."]
+    heard = [at for at, _ in stage.line.heard if at > asked[1]]
+    assert agent[0].start == pytest.approx(heard[0], abs=0.05)
+    assert agent[-1].end == pytest.approx(heard[-1], abs=0.05)
+
+
+def test_only_words_that_were_heard_have_times() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.says("What do you have?")
+        await stage.until(lambda: "We have fish, meat and a great many vegetables." in stage.voice.spoken)
+        await stage.passes(1.3)
+        stage.says("Just fish please.", 1.2)
+        await stage.answered(2)
+
+    model = ScriptedModel(["We have fish, meat and a great many vegetables."], ["Only fish, then."])
+    first, second = on_stage(model, play).answers
+    assert first.interrupted
+    assert " ".join(word.text for word in first.agent_words) == first.heard
+    assert first.agent_words[-1].end <= second.caller_words[-1].end
+    assert second.agent_words[0].start > second.caller_words[-1].end
+
+
+def test_a_typed_message_has_no_times() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.session.write("A table for two")
+        await stage.answered(1)
+
+    (turn,) = on_stage(ScriptedModel(["Gladly."]), play).answers
+    assert turn.caller_words == ()
+    assert [word.text for word in turn.agent_words] == ["Gladly."]
