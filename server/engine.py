@@ -183,6 +183,10 @@ class Engine:
         """How an agent behaves on the telephone. Raises `KeyError`."""
         return self.definition_of(agent_id).phone
 
+    def voice_of(self, agent_id: str) -> SynthesisVoice:
+        """The voice with which an agent speaks. Raises `KeyError`."""
+        return self._agent(agent_id).voice
+
     async def prepare(self, agent_id: str, texts: Sequence[str]) -> None:
         """Speak texts ahead in the agent's voice, into its cache. Raises `KeyError`.
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from agents.definition import AgentDefinition, PhoneDefinition
 from agents.link import AudioLink, Conversant
 from agents.session.services import Services
+from media.speech.protocols import Voice
 from server.settings import Settings
 
 CarrierName: TypeAlias = Literal["twilio", "telnyx", "plivo"]
@@ -120,6 +121,10 @@ class SessionFactory(Sessions, Protocol):
 
     def phone_of(self, agent_id: str) -> PhoneDefinition:
         """How an agent behaves on the telephone. Raises `KeyError`."""
+        ...
+
+    def voice_of(self, agent_id: str) -> Voice:
+        """The voice with which an agent speaks. Raises `KeyError`."""
         ...
 
     async def prepare(self, agent_id: str, texts: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import structlog
 from starlette.websockets import WebSocket
 
 from agents.link import Conversant
-from server.phone.book import CallFacts
+from server.phone.answering import hold_outbound
 from server.phone.briefing import (
     ACCEPTING_KEY,
     CONNECTING,
@@ -107,15 +107,22 @@ class PhoneStreams:
         recording = recorders.open(order.call_id) if phone.recording and recorders is not None else None
         call.recorder = recording
         try:
-            link = call.next_link()
-            session = self._open(link, sid, ticket, desk.brief(ticket))
+            brief = desk.brief(ticket)
+            if order.direction == "outbound" and ticket.resumption is None:
+                await hold_outbound(
+                    call,
+                    order,
+                    factory=desk.parts.factory,
+                    book=desk.parts.book,
+                    open_session=lambda link: self._open(link, sid, ticket, brief),
+                )
+                return
+            session = self._open(call.next_link(), sid, ticket, brief)
             with structlog.contextvars.bound_contextvars(session=session.id):
                 await call.converse(session)
         finally:
             if recording is not None:
-                key = await recording.close()
-                if key is not None:
-                    await desk.parts.book.note(order.call_id, CallFacts(recording=key))
+                await recording.close()
 
     async def _brief(self, call: PhoneCall, sid: str, ticket: StreamTicket) -> None:
         """The agent and the person to whom the caller, who is on hold, shall go."""

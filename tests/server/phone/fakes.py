@@ -12,7 +12,7 @@ from agents.link import AudioLink
 from agents.session.services import Services
 from media.audio.frames import AudioFrame
 from media.audio.playout import Playout
-from media.speech.protocols import SpeechChunk
+from media.speech.protocols import SpeechChunk, Voice
 from server.phone.book import CallFacts, CallOrder, CallRefused
 from server.phone.options import CallBrief
 
@@ -109,6 +109,8 @@ class FakeFactory:
             }
         )
         self.taken = 0
+        self.services: Services | None = None
+        self.voice: Voice | None = None
         self.broken = False
         self.stubborn = False
         self._made: list[FakeSession] = []
@@ -116,10 +118,6 @@ class FakeFactory:
     @property
     def active_sessions(self) -> int:
         return self.taken + sum(not session.over.is_set() for session in self._made)
-
-    @property
-    def services(self) -> Services | None:
-        return None
 
     def has_agent(self, agent_id: str) -> bool:
         return agent_id in ("demo", "sales")
@@ -131,6 +129,11 @@ class FakeFactory:
 
     def phone_of(self, agent_id: str) -> PhoneDefinition:
         return self.definition_of(agent_id).phone
+
+    def voice_of(self, agent_id: str) -> Voice:
+        if self.voice is None:
+            raise KeyError(agent_id)
+        return self.voice
 
     async def prepare(self, agent_id: str, texts: Sequence[str]) -> None:
         self.prepared.append((agent_id, list(texts)))
