@@ -8,9 +8,9 @@ from starlette.types import ASGIApp
 
 from server.app import create_app
 from server.browser.routes import BrowserEndpoints, browser_endpoints
-from server.calling.books import Books
-from server.calling.numbers import Numbers
-from server.calling.owners import AgentOwners
+from server.calling.calling import Calling
+from server.campaigns.outcomes import call_ended
+from server.campaigns.runner import CampaignRunner
 from server.console.access import ConsoleAccess
 from server.console.routes import Console
 from server.database import Database
@@ -29,6 +29,7 @@ from server.made_agents.people import BODIES, People
 from server.metrics import Metrics
 from server.phone.desk import PhoneParts
 from server.phone.live import LiveCalls
+from server.phone.recordings import Recordings
 from server.phone.routes import PhoneEndpoints
 from server.platform.engines import Engines
 from server.platform.platform import platform_endpoints
@@ -40,6 +41,8 @@ from server.storage.upload import upload_endpoint
 from server.web.assets import Assets
 from server.web.routes import web_routes
 from server.webhooks.desk import WebhookDesk
+from telephony.numbers import zones_of
+from telephony.quiet_hours import QuietHours
 
 
 class Assembly:
@@ -64,13 +67,17 @@ class Assembly:
         durable.prepare(settings.database_url)
         self.jobs = assemble(settings, database, RENDERS, self.files.sign)
         self.monitor = JobMonitor(database, metrics.registry)
+        self.live = LiveCalls()
+        self.calling = Calling(settings, database, configured=self.engine.definitions, live=self.live, files=self.files)
+        self.calling.books.on_ended.append(call_ended)
+        self.campaigns = _campaigns(settings, database, self.calling)
         self.families = Families(
             settings,
             jobs=self.jobs.jobs,
             files=self.files,
             made=self.people,
             fetcher=self.fetcher,
-            configured=self.engine.definitions,
+            calling=self.calling,
         )
         self.families.register(self.engines)
         console = ConsoleAccess(key.derive("console"), settings.public_url)
@@ -98,11 +105,17 @@ class Assembly:
             people=self.people.agents,
             page_key=key.derive("page"),
         )
-        self.live = LiveCalls()
-        owners = AgentOwners(lambda: self.engine.agents)
-        self.books = Books(database, Numbers(settings.telephony, owners), price=settings.prices.inbound_minute)
+        self.recordings = Recordings.of(settings, database, self.files)
         self.phone = PhoneEndpoints.of(
-            PhoneParts(self.engine, self.books, self.live, people=self.people.agents), settings
+            PhoneParts(
+                self.engine,
+                self.calling.books,
+                self.live,
+                people=self.people.agents,
+                recorders=self.recordings,
+                calls=self.calling.carrier,
+            ),
+            settings,
         )
         page, assets = self.browser.page, Assets()
         self.app: ASGIApp = create_app(
@@ -127,15 +140,27 @@ class Assembly:
         """Load the models and begin. Raises `ModelError` or `AgentError`."""
         await self.engine.start()
         await self.people.start()
+        self.recordings.start()
+        self.calling.start()
+        self.campaigns.start()
 
     async def close(self) -> None:
-        """End the conversations, then everything else."""
+        """Order no more calls, end the conversations, then everything else."""
+        await self.campaigns.close()
         await self.browser.close()
         await self.people.close()
         self.fetcher.close()
         await self.engine.close()
         await self.phone.close()
+        await self.recordings.close()
+        await self.calling.close()
         await self.gate.close()
 
     def _pack_of(self, agent_id: str) -> Path | None:
         return self.people.pack_of(agent_id)
+
+
+def _campaigns(settings: Settings, database: Database, calling: Calling) -> CampaignRunner:
+    telephony = settings.telephony
+    quiet = QuietHours(telephony.quiet_from, telephony.quiet_until)
+    return CampaignRunner(database, calling.dialler, quiet=quiet, home=zones_of(telephony.number) or ("UTC",))

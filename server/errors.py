@@ -36,11 +36,19 @@ CODES = {
 
 
 def error_response(
-    status: int, message: str | None = None, *, code: str | None = None, path: str = "", details: str | None = None
+    status: int,
+    message: str | None = None,
+    *,
+    code: str | None = None,
+    path: str = "",
+    details: str | None = None,
+    reason: str | None = None,
 ) -> JSONResponse:
     """An error as every client gets it; without a message, the status's own words. `path` says which family asks."""
     message = message or HTTPStatus(status).phrase
     content = {"error": message, "code": code or CODES.get(status, f"HTTP_{status}")}
+    if reason is not None:
+        content["reason"] = reason
     family = family_of(path)
     if family is not None and family.value.details:
         content["details"] = details or message

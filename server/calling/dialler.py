@@ -109,7 +109,7 @@ class Dialler:
         """
         self.guard.check_configured()
         if not self._owners.owns(session, account_id, agent_id):
-            raise CallNotAllowed("NO_SUCH_AGENT", "there is no such agent", "agentId")
+            raise CallNotAllowed("NO_SUCH_AGENT", "agentId: there is no such agent", "agentId")
         destination = self.guard.check(session, account_id, number)
         call = steps.add(
             session,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
 from typing import Protocol
 
 from server.avatars.library import AvatarLibrary
 from server.avatars.studio import AvatarStudio
+from server.calling.calling import Calling
 from server.families import avatars
 from server.families.avatars import Avatars
+from server.families.campaigns import Campaigns
 from server.families.desk import Desk
+from server.families.do_not_call import DoNotCallList
 from server.families.generation import LocalEngines
+from server.families.phone_calls import PhoneCalls
+from server.families.phone_numbers import PhoneNumbers
 from server.families.recordings import CallRecordings
 from server.families.talking_videos import TalkingVideos
 from server.families.videos import Videos
@@ -35,9 +39,9 @@ class MadeThings(Protocol):
 
 
 class Families:
-    """F1, F5, and of F2 the voice agents and the engines of voices and talking heads.
+    """F1, F5, and of F2 the voice agents, their calls, and the engines of voices and talking heads.
 
-    `fetcher`: gets what users' URLs name. `configured`: ids of the agents of the settings' folder.
+    `fetcher`: gets what users' URLs name.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class Families:
         files: Storage,
         made: MadeThings,
         fetcher: Fetcher,
-        configured: Callable[[], Collection[str]],
+        calling: Calling,
     ) -> None:
         self._fetcher = fetcher
         voices = functools.cache(lambda: voices_here(settings.tts.voice))
@@ -63,8 +67,11 @@ class Families:
                 desk,
                 made.agents,
                 models=[name for name in (llm.model, llm.fallback_model) if llm.base_url and name],
-                configured=configured,
             ),
+            PhoneCalls(calling.dialler, calling.live, sign=files.sign, configured=calling.configured),
+            PhoneNumbers(calling.numbers),
+            DoNotCallList(),
+            Campaigns(settings, calling.owners),
             CallRecordings(files),
         )
 

@@ -1,13 +1,12 @@
-"""F2: voice agents and the calls they had."""
+"""F2: voice agents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from server.families.calls import CallRecord, calls_page
 from server.families.desk import Desk, language_tag
 from server.gate.call import ApiCall, ApiResult
 from server.gate.errors import Invalid, NotFound
@@ -49,14 +48,6 @@ class AgentsQuery(QueryModel):
     id: Identifier | None = None
 
 
-class CallsQuery(QueryModel):
-    """Which part of the list: the newest `limit` calls (of an agent), or those after the call `startingAfter`."""
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    starting_after: Annotated[Identifier | None, Field(alias="startingAfter")] = None
-    agent_id: Annotated[Identifier | None, Field(alias="agentId")] = None
-
-
 class VoiceAgent(AnswerModel):
     """A voice agent."""
 
@@ -86,34 +77,8 @@ class VoiceAgentsAnswer(AnswerModel):
     data: list[VoiceAgent] | VoiceAgent
 
 
-class VoiceCall(AnswerModel):
-    """A call: who called or was called, when, and how it ended. `turns`: exchanges that were spoken."""
-
-    id: str
-    agent_id: str
-    channel: str
-    peer: str
-    status: Literal["active", "completed"]
-    started_at: str
-    ended_at: str | None
-    duration_seconds: float | None
-    end_reason: str | None
-    turns: int
-
-
-class VoiceCalls(AnswerModel):
-    """A page of calls, the newest first."""
-
-    data: list[VoiceCall]
-    has_more: bool
-
-
 class VoiceAgents:
-    """The endpoints.
-
-    `models`: names of language models that agents may have besides the server's own. `configured`: ids of the agents of
-    the settings' folder, whose calls belong to the server's first account.
-    """
+    """The endpoints. `models`: names of language models that agents may have besides the server's own."""
 
     def __init__(
         self,
@@ -121,12 +86,10 @@ class VoiceAgents:
         agents: AgentService,
         *,
         models: Collection[str],
-        configured: Callable[[], Collection[str]],
     ) -> None:
         self._desk = desk
         self._agents = agents
         self._models = tuple(models)
-        self._configured = configured
 
     def endpoints(self) -> list[Endpoint]:
         """To be registered."""
@@ -151,16 +114,6 @@ class VoiceAgents:
                 answers={200: VoiceAgentsAnswer},
                 limit="read",
                 errors=frozenset({404}),
-            ),
-            Endpoint(
-                family=Family.F2,
-                method="GET",
-                path="/api/voice-agent/calls",
-                summary="List calls",
-                handler=self.calls,
-                query=CallsQuery,
-                answers={200: VoiceCalls},
-                limit="read",
             ),
         ]
 
@@ -202,22 +155,6 @@ class VoiceAgents:
             raise NotFound("There is no such agent")
         return ApiResult(VoiceAgentsAnswer(data=_shown(found)))
 
-    async def calls(self, call: ApiCall[None]) -> ApiResult:
-        """GET /api/voice-agent/calls."""
-        query: CallsQuery = call.query
-        try:
-            calls, more = await call.database.run(
-                calls_page,
-                call.account.id,
-                configured=tuple(self._configured()),
-                limit=query.limit,
-                after=query.starting_after,
-                agent_id=query.agent_id,
-            )
-        except LookupError:
-            raise Invalid("there is no such call", field="startingAfter") from None
-        return ApiResult(VoiceCalls(data=[_shown_call(each) for each in calls], has_more=more))
-
 
 def _shown(agent: AgentRecord) -> VoiceAgent:
     definition = agent.definition
@@ -235,19 +172,4 @@ def _shown(agent: AgentRecord) -> VoiceAgent:
         status=agent.status,
         created_at=timestamp(agent.created),
         updated_at=timestamp(agent.updated),
-    )
-
-
-def _shown_call(call: CallRecord) -> VoiceCall:
-    return VoiceCall(
-        id=call.id,
-        agent_id=call.agent,
-        channel=call.channel,
-        peer=call.peer,
-        status="active" if call.ended is None else "completed",
-        started_at=timestamp(call.started),
-        ended_at=timestamp(call.ended),
-        duration_seconds=None if call.ended is None else round((call.ended - call.started).total_seconds(), 3),
-        end_reason=call.end_reason,
-        turns=call.turns,
     )

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 class ApiError(Exception):
     """An answer that is an error. The text says what is wrong and how to mend it, never anything internal.
 
-    `code` defaults to the status's own, `details` (shown in F3 only) to the text.
+    `code` defaults to the status's own, `details` (shown in F3 only) to the text. `reason`: for programs, where one
+    status has several.
     """
 
     status = 500
@@ -20,6 +21,7 @@ class ApiError(Exception):
         status: int | None = None,
         code: str | None = None,
         details: str | None = None,
+        reason: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -27,6 +29,7 @@ class ApiError(Exception):
         self.status = status or type(self).status
         self.code = code
         self.details = details
+        self.reason = reason
         self.headers = dict(headers or {})
 
 

@@ -266,7 +266,9 @@ class _GateRoute(BaseRoute):
 
 def refused(error: ApiError, path: str) -> Response:
     """An error as the family of the path has it."""
-    response = error_response(error.status, error.message, code=error.code, path=path, details=error.details)
+    response = error_response(
+        error.status, error.message, code=error.code, path=path, details=error.details, reason=error.reason
+    )
     for name, value in error.headers.items():
         response.headers[name] = value
     return response

@@ -167,7 +167,11 @@ def _responses(endpoint: Endpoint, references: dict[Any, Any]) -> dict[str, Any]
 def _error_schemas() -> dict[str, Any]:
     text = {"type": "string"}
     code = {"type": "string", "examples": sorted(set(CODES.values()))}
-    plain = {"type": "object", "required": ["error", "code"], "properties": {"error": text, "code": code}}
+    plain = {
+        "type": "object",
+        "required": ["error", "code"],
+        "properties": {"error": text, "code": code, "reason": text},
+    }
     detailed = {
         "type": "object",
         "required": ["error", "code", "details"],

@@ -19,26 +19,10 @@ from server.database.tables import PhoneCall
 from server.phone.book import CallFacts, CallOrder
 from server.settings import Settings
 from tests.peers.carrier import Misbehaviour, Person
+from tests.server.calling.here import Here
 from tests.server.calling.line import Line, line
 from tests.server.calling.test_dialler import until
 from tests.server.calling.world import CALLEE, CREDITS, Calls, settings_of, sid
-
-
-@dataclass
-class Here:
-    """The streams of this process."""
-
-    calls: set[str] = field(default_factory=set)
-    finished: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def ids(self) -> set[str]:
-        return set(self.calls)
-
-    def finish(self, call_id: str, text: str, reason: str) -> bool:
-        if call_id not in self.calls:
-            return False
-        self.finished.append((call_id, text, reason))
-        return True
 
 
 @dataclass

@@ -22,6 +22,7 @@ async def client(settings: Settings, database: Database) -> AsyncIterator[Client
     world = World(settings, database)
     async with served(settings, database, world.endpoints(), enabled=False) as service:
         yield Client(service.client, world)
+    await world.calling.close()
     await world.library.close()
 
 

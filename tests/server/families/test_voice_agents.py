@@ -1,17 +1,12 @@
-"""Voice agents and their calls: made, listed and read by whom they belong to."""
+"""Voice agents: made, listed and read by whom they belong to."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from server.database.tables import Call, Turn
 from tests.server.families.world import Client
 
 AGENTS = "/api/voice-agent/agents"
-CALLS = "/api/voice-agent/calls"
 BODY: dict[str, Any] = {
     "name": "Lucia",
     "systemPrompt": "You are Lucia, the host of a restaurant.",
@@ -19,7 +14,6 @@ BODY: dict[str, Any] = {
     "ttsModel": "kokoro",
     "llmModel": "default",
 }
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 async def make(client: Client, **changed: Any) -> dict[str, Any]:
@@ -67,72 +61,3 @@ async def test_what_cannot_be_is_named(client: Client) -> None:
         answer = await client.post(AGENTS, json={**BODY, **changed})
         assert answer.status_code == 400, answer.text
         assert answer.json()["error"].startswith(error), answer.text
-
-
-def calls(session: Session, agent: str, count: int) -> None:
-    for number in range(count):
-        began = NOON + timedelta(minutes=number)
-        ended = None if number == count - 1 else began + timedelta(seconds=30)
-        call_id = f"call-{agent}-{number}"
-        session.add(
-            Call(
-                id=call_id,
-                agent=agent,
-                channel="phone",
-                peer="+15550100",
-                started=began,
-                ended=ended,
-                end_reason="hung up" if ended else None,
-            )
-        )
-        session.flush()
-        session.add(
-            Turn(
-                call_id=call_id,
-                sequence=0,
-                began=began,
-                transcript="hi",
-                answer="hello",
-                heard="hello",
-                stages_ms={},
-                model="m",
-                interrupted=False,
-            )
-        )
-
-
-async def test_calls_come_in_pages_the_newest_first(client: Client) -> None:
-    agent = (await make(client))["id"]
-    client.world.database.run_here(calls, agent, 3)
-    first = (await client.get(f"{CALLS}?limit=2")).json()
-    assert [call["id"] for call in first["data"]] == [f"call-{agent}-2", f"call-{agent}-1"]
-    assert first["hasMore"] is True
-    assert first["data"][1] == {
-        "id": f"call-{agent}-1",
-        "agentId": agent,
-        "channel": "phone",
-        "peer": "+15550100",
-        "status": "completed",
-        "startedAt": "2026-05-01T12:01:00.000Z",
-        "endedAt": "2026-05-01T12:01:30.000Z",
-        "durationSeconds": 30.0,
-        "endReason": "hung up",
-        "turns": 1,
-    }
-    assert first["data"][0]["status"] == "active"
-    rest = (await client.get(f"{CALLS}?startingAfter=call-{agent}-1")).json()
-    assert ([call["id"] for call in rest["data"]], rest["hasMore"]) == ([f"call-{agent}-0"], False)
-    assert (await client.get(f"{CALLS}?agentId=other")).json()["data"] == []
-    assert (await client.get(f"{CALLS}?startingAfter=unknown")).status_code == 400
-
-
-async def test_calls_belong_to_the_account_of_their_agent_and_configured_agents_to_the_first(client: Client) -> None:
-    stranger = client.world.stranger()
-    answer = await client.post(AGENTS, json=BODY, headers=stranger)
-    theirs = answer.json()["data"]["id"]
-    for agent in (theirs, "demo", "agent-that-was-deleted"):
-        client.world.database.run_here(calls, agent, 1)
-    assert [call["agentId"] for call in (await client.get(CALLS)).json()["data"]] == ["demo"]
-    assert [call["agentId"] for call in (await client.get(CALLS, headers=stranger)).json()["data"]] == [theirs]
-    hidden = await client.get(f"{CALLS}?startingAfter=call-demo-0", headers=stranger)
-    assert hidden.status_code == 400

@@ -18,11 +18,15 @@ from media.decoding import Kind, Picture, sniff
 from server.agents import Agent
 from server.avatars.library import AvatarLibrary
 from server.avatars.records import AvatarRecord
+from server.calling.calling import Calling
 from server.credits import ledger
 from server.database import Database, create_account, create_key
 from server.families.avatars import Avatars
 from server.families.desk import Desk
+from server.families.do_not_call import DoNotCallList
 from server.families.generation import LocalEngines
+from server.families.phone_calls import PhoneCalls
+from server.families.phone_numbers import PhoneNumbers
 from server.families.talking_videos import TalkingVideos
 from server.families.videos import Videos
 from server.families.voice_agents import VoiceAgents
@@ -48,6 +52,7 @@ from server.settings.platform import ModelSettings, PriceSettings
 from server.storage import Storage
 from server.webhooks.desk import WebhookDesk
 from tests.media.avatar.faces import drawn_pack
+from tests.server.calling.here import Here
 
 CREDITS = 10_000
 MOST_ACTIVE = 6
@@ -111,6 +116,8 @@ class World:
         self.agents = AgentService(
             database, self.library, LoadedAgents(_no_agent, 1), configured=dict, voices=lambda: VOICES.offered
         )
+        self.here = Here()
+        self.calling = Calling(settings, database, configured=lambda: ["demo"], live=self.here, files=self.files)
         self.account = database.run_here(create_account, "tests", plan="enterprise", credits=CREDITS)
         self.headers = {"authorization": f"Bearer {database.run_here(create_key, 'tests', self.account).secret}"}
 
@@ -119,10 +126,15 @@ class World:
         engines = Engines(ModelSettings())
         LocalEngines(self.desk).register(engines)
         generation = GenerationDesk(PRICES, engines, UrlPolicy())
-        people = VoiceAgents(self.desk, self.agents, models=["large-model"], configured=lambda: ["demo"])
+        people = VoiceAgents(self.desk, self.agents, models=["large-model"])
         jobs = JobDesk(self.parts.jobs, self.files.sign)
         hooks = WebhookDesk(self.parts.deliveries, UrlPolicy())
-        parts = (avatars, self.videos, TalkingVideos(self.desk, self.files), generation, people, jobs, hooks)
+        phone = (
+            PhoneCalls(self.calling.dialler, self.here, sign=self.files.sign, configured=self.calling.configured),
+            PhoneNumbers(self.calling.numbers),
+            DoNotCallList(),
+        )
+        parts = (avatars, self.videos, TalkingVideos(self.desk, self.files), generation, people, jobs, hooks, *phone)
         return [endpoint for part in parts for endpoint in part.endpoints()]
 
     async def avatar(self, account: str | None = None, voice: str | None = None) -> AvatarRecord:
