@@ -35,6 +35,7 @@ USED: Final = {
     "instant_ad": "instantAds",
     "photoshoot": "photoshoots",
     "call_minute": "callMinutes",
+    "inbound_minute": "inboundMinutes",
     "avatar_video": "avatarVideos",
     "content": "contents",
     "agent": "agents",
