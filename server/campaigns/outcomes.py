@@ -45,6 +45,8 @@ def call_ended(session: Session, call: PhoneCall, *, now: datetime | None = None
     if contact is None or contact.call_id != call.call_id or contact.status == ContactStatus.SKIPPED:
         return
     campaign = session.get_one(Campaign, contact.campaign_id)
+    if contact.status != ContactStatus.CALLING and contact.outcome == outcome_of(call):  # told already
+        return
     contact.outcome, contact.updated = outcome_of(call), now
     wait = Rules.from_json(campaign.rules).again_after(contact.outcome, contact.attempts)
     if call.state == CallState.FAILED.value and call.outcome == NOT_PLACED:

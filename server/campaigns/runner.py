@@ -17,6 +17,8 @@ from server.campaigns.claims import Claims, Orders, Step
 from server.campaigns.outcomes import finish, ready, settle_lost, unfinished
 from server.campaigns.turns import Turns
 from server.database import Database
+from server.settings import Settings
+from telephony.numbers import zones_of
 from telephony.quiet_hours import QuietHours
 
 log = structlog.get_logger(__name__)
@@ -60,6 +62,13 @@ class CampaignRunner:
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._starting: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database, dialler: Dialler) -> CampaignRunner:
+        """As the settings say."""
+        telephony = settings.telephony
+        quiet = QuietHours(telephony.quiet_from, telephony.quiet_until)
+        return cls(database, dialler, quiet=quiet, home=zones_of(telephony.number) or ("UTC",))
 
     def start(self) -> None:
         """Begin."""

@@ -103,6 +103,7 @@ class PhoneCaller:
         self.call_sid = call_sid
         self.stream_sid = "MZ" + uuid.uuid4().hex
         self.heard: list[Heard] = []
+        self.arrived: list[tuple[float, str]] = []  # every frame of speech: when, and the name of the mark after it
         self.cleared_at: list[float] = []
         self.most_queued = 0
         self.began_at = 0.0
@@ -113,6 +114,7 @@ class PhoneCaller:
         self._playback = Playback()
         self._saying: deque[tuple[bytes, Spoken, int]] = deque()
         self._sent = 0
+        self._unmarked = 0
         self._ticked = asyncio.Event()
 
     async def begin(self) -> None:
@@ -142,7 +144,7 @@ class PhoneCaller:
 
     async def hang_up(self) -> None:
         """Put the receiver down; the other side may do so at the same moment."""
-        stop = {"event": "stop", "streamSid": self.stream_sid, "stop": {"callSid": self.call_sid}}
+        stop: dict[str, object] = {"event": "stop", "streamSid": self.stream_sid, "stop": {"callSid": self.call_sid}}
         with suppress(ConnectionClosed):
             await self._send(stop)
 
@@ -257,10 +259,19 @@ class PhoneCaller:
     async def _listen(self) -> None:
         async for text in self._websocket:
             message = json.loads(text)
-            if message["event"] == "clear":
-                self.cleared_at.append(time.monotonic())
+            self._note(message, time.monotonic())
             self._playback.receive(message)
             self.most_queued = max(self.most_queued, self._playback.queued_frames)
+
+    def _note(self, message: dict[str, Any], now: float) -> None:
+        if message["event"] == "clear":
+            self.cleared_at.append(now)
+        elif message["event"] == "media":
+            self.arrived.append((now, ""))
+        elif message["event"] == "mark":
+            name = message["mark"]["name"]
+            self.arrived[self._unmarked :] = [(at, name) for at, _ in self.arrived[self._unmarked :]]
+            self._unmarked = len(self.arrived)
 
     async def _send(self, message: dict[str, object]) -> None:
         await self._websocket.send(json.dumps(message))

@@ -15,11 +15,12 @@ from server.calling import steps
 from server.calling.guard import CallNotAllowed
 from server.campaigns import store
 from server.campaigns.contacts import Contact
+from server.campaigns.outcomes import call_ended
 from server.campaigns.rules import Retried, Retry, Rules, Window
 from server.campaigns.runner import STARTS
 from server.credits import ledger
 from server.database import Database, create_account
-from server.database.tables import CampaignContact
+from server.database.tables import CampaignContact, PhoneCall
 from tests.server.campaigns.world import CREDITS, NOON, PRICE, CampaignWorld, FakeDialler, contacts, number
 
 
@@ -111,6 +112,8 @@ async def test_a_call_that_was_never_made_is_made_again_and_costs_no_try(world: 
     (call,) = await world.look()
     world.give_up(call)
     assert world.contact(0, campaign).attempts == 0
+    world.database.run_here(lambda session: call_ended(session, session.get_one(PhoneCall, call)))  # told again
+    assert world.contact(0, campaign).due == world.now + timedelta(minutes=1)
     assert await world.look() == []
     (again,) = await world.look(minutes=1)
     world.end(again)
