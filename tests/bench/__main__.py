@@ -24,7 +24,7 @@ from tests.bench.figures import Figures, milliseconds
 from tests.bench.paced_llm import FIRST_TOKEN_MS, TOKENS_PER_SECOND
 from tests.bench.report import Part, Report
 
-PARTS: Final = ("one", "barge", "hesitation", "four", "others")
+PARTS: Final = ("one", "barge", "hesitation", "four", "eight", "others")
 OTHERS: Final = (
     ("Word errors: windowed against full-context recognition", ("tests.bench.word_errors",)),
     ("Finished or not: the completion judge", ("tests.bench.completion",)),
@@ -37,6 +37,8 @@ OTHERS: Final = (
     ("Throughput of the platform", ("tests.bench.platform",)),
     ("Jobs and kill -9", ("tests.bench.jobs", "--kills", "20", "--jobs", "120")),
 )
+MANY: Final = 8
+"""Calls at once of the part `eight`."""
 OTHER_TIMEOUT: Final = 900
 
 
@@ -106,6 +108,9 @@ async def calls(options: argparse.Namespace, report: Report, url: str, pid: int)
     if "four" in options.only:
         work = talk.together(url, questions, options.calls, options.turns_each)
         await part(report, f"{options.calls} calls at once", options.calls, work, pid)
+    if "eight" in options.only:
+        work = talk.together(url, questions, MANY, options.turns_each)
+        await part(report, f"{MANY} calls at once", MANY, work, pid)
 
 
 async def part(report: Report, title: str, calls: int, work: Awaitable[Figures], pid: int) -> None:

@@ -15,6 +15,7 @@ class Figures:
     `stopped`: from the first voiced frame of an interruption to the last audible frame of what it interrupted.
     `lost`: turns without an answer. `talked_over`: turns in which the agent was audible while the caller still
     spoke. `met_silence`: interruptions that found the agent silent, which say nothing of how fast it stops.
+    `gaps`: breaks in the agent's speech; `jitter`: of its frames, as `tests.bench.smoothness` has them.
     `failed`: calls that broke, and why.
     """
 
@@ -26,6 +27,8 @@ class Figures:
     interruptions: int = 0
     not_stopped: int = 0
     met_silence: int = 0
+    gaps: list[float] = field(default_factory=list)
+    jitter: list[float] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
     def add(self, other: Figures) -> None:
@@ -38,6 +41,8 @@ class Figures:
         self.interruptions += other.interruptions
         self.not_stopped += other.not_stopped
         self.met_silence += other.met_silence
+        self.gaps += other.gaps
+        self.jitter += other.jitter
         self.failed += other.failed
 
 

@@ -40,6 +40,10 @@ configuration, not necessarily its best.
 """
 
 
+AUDIBLE_GAP = 0.06
+"""Seconds: a shorter break in speech is not noticed."""
+
+
 @dataclass(slots=True)
 class Part:
     """One part of the benchmark."""
@@ -76,6 +80,7 @@ class Report:
             if figures.interruptions:
                 stops = f"{len(figures.stopped)} | {_three(figures.stopped)} | {figures.not_stopped} not silenced"
                 lines.append(f"| barge-in to silence, {part.title} | {part.calls} | {stops} | – | – |")
+        lines += [""] + [_evenly(part) for part in self.parts if part.figures.jitter]
         turns = sum(part.figures.turns for part in self.parts)
         missed = sum(part.figures.lost + part.figures.talked_over for part in self.parts)
         lines += ["", f"Turns lost or talked over, all parts: {missed} of {turns}."]
@@ -93,6 +98,16 @@ class Report:
         for title, command, output in self.sections:
             blocks.append(f"## {title}\n\n```\n$ {command}\n{output.strip()}\n```\n")
         return "\n".join(blocks)
+
+
+def _evenly(part: Part) -> str:
+    gaps, jitter = part.figures.gaps, part.figures.jitter
+    audible = sum(gap > AUDIBLE_GAP for gap in gaps)
+    return (
+        f"Speech as it was sent, {part.title}: {audible} breaks of more than {1000 * AUDIBLE_GAP:.0f} ms, "
+        f"{len(gaps)} in all, the longest {milliseconds(max(gaps, default=0.0))} ms; "
+        f"jitter p99 {1000 * (quantile(jitter, 0.99) or 0):.1f} ms."
+    )
 
 
 def _three(values: Sequence[float]) -> str:

@@ -12,6 +12,7 @@ import httpx
 from websockets.exceptions import WebSocketException
 
 from tests.bench.figures import Figures, total
+from tests.bench.smoothness import Arrival, smoothness
 from tests.peers.phone_caller import Clip, NoStream, PhoneCaller, Spoken, calling, load_clip
 
 SPEECH: Final = Path(__file__).resolve().parents[1] / "speech"
@@ -47,6 +48,7 @@ async def converse(url: str, clips: Sequence[Clip], turns: int, *, record: Path 
         for number in range(turns):
             await take_turn(caller, clips[number % len(clips)], figures)
             await caller.until_quiet(TURN_GAP, 20)
+        note_smoothness(caller, figures)
         if record is not None:
             caller.record(record)
     return figures
@@ -131,6 +133,13 @@ async def note_answer(caller: PhoneCaller, spoken: Spoken, figures: Figures, not
     else:
         figures.answered.append(answered - spoken.ended_at)
     return answered
+
+
+def note_smoothness(caller: PhoneCaller, figures: Figures) -> None:
+    """How evenly the agent's speech came; marks are named after their turn, up to a colon."""
+    found = smoothness([Arrival(at, mark.partition(":")[0]) for at, mark in caller.arrived], caller.cleared_at)
+    figures.gaps += found.gaps
+    figures.jitter += found.jitter
 
 
 async def said(caller: PhoneCaller, spoken: Spoken) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.bench.figures import Figures, milliseconds, quantile, total
 from tests.bench.paced_llm import create_app
 from tests.bench.report import Part, Report
+from tests.bench.smoothness import Arrival, smoothness
 from tests.bench.talk import TURNS, clips
 
 
@@ -25,9 +26,9 @@ def test_nothing_measured_has_no_quantile() -> None:
 
 
 def test_the_notes_of_several_callers_add_up() -> None:
-    one = Figures([0.4], [0.1], 2, 1, 0, 1, 0, 1, [])
-    two = Figures([0.6], [], 3, 0, 2, 1, 1, 2, ["broken"])
-    assert total([one, two]) == Figures([0.4, 0.6], [0.1], 5, 1, 2, 2, 1, 3, ["broken"])
+    one = Figures([0.4], [0.1], 2, 1, 0, 1, 0, 1, gaps=[0.07])
+    two = Figures([0.6], [], 3, 0, 2, 1, 1, 2, jitter=[0.001], failed=["broken"])
+    assert total([one, two]) == Figures([0.4, 0.6], [0.1], 5, 1, 2, 2, 1, 3, [0.07], [0.001], ["broken"])
     assert one.turns == 2
 
 
@@ -63,3 +64,20 @@ def test_the_recordings_are_voiced_from_somewhere_to_somewhere() -> None:
     for clip in clips(TURNS):
         assert 0 <= clip.first_voiced < clip.last_voiced < len(clip.frames)
         assert all(len(frame) == 160 for frame in clip.frames)
+
+
+def test_speech_that_follows_on_its_beat_has_neither_gap_nor_jitter() -> None:
+    burst = [Arrival(0.0, "t1") for _ in range(6)]
+    found = smoothness([*burst, *(Arrival(0.02 * n, "t1") for n in range(1, 40))])
+    assert found.gaps == ()
+    assert max(found.jitter) < 1e-9
+
+
+def test_a_frame_that_comes_after_the_last_one_was_heard_leaves_a_gap() -> None:
+    found = smoothness([Arrival(0.0, "t1"), Arrival(0.1, "t1"), Arrival(0.12, "t2")])
+    assert list(found.gaps) == pytest.approx([0.08])
+
+
+def test_a_pause_and_what_was_cleared_are_no_gaps() -> None:
+    arrivals = [Arrival(0.0, "t1"), Arrival(1.0, "t1"), Arrival(1.1, "t1")]
+    assert smoothness(arrivals, [1.05]).gaps == ()
