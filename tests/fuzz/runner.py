@@ -27,6 +27,9 @@ CHECKED_FURTHER: Final = {
     "GET /v1/videos": "starting_after must be there",
     "POST /api/voice-agent/agents": "the model must be there",
     "GET /api/voice-agent/calls": "startingAfter must be there",
+    "GET /api/voice-agent/campaigns": "startingAfter must be there",
+    "POST /api/voice-agent/campaigns": "numbers must be such as may be called, and the agent must be there",
+    "POST /api/voice-agent/campaigns/{campaign}/contacts": "the text must be CSV of numbers that may be called",
     "GET /api/jobs": "startingAfter must be there",
     "POST /api/upload": "the file must be what it says it is",
 }

@@ -36,6 +36,8 @@ schemathesis.openapi.format(
 )
 """URLs that the fetcher's check admits and nobody has; which ones it must not admit is tested where it is."""
 
+schemathesis.serializer.alias("text/csv", "text/plain")
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
