@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from server.calling.owners import first_account
 from server.calling.steps import GOING_ON
 from server.database.tables import Call, MadeAgent, PhoneCall, Turn
+from server.storage.records import ready_keys
 
 Direction = Literal["inbound", "outbound"]
 ACTIVE, COMPLETED = "active", "completed"
@@ -20,7 +22,7 @@ ACTIVE, COMPLETED = "active", "completed"
 
 @dataclass(frozen=True, slots=True)
 class PhoneFacts:
-    """What only telephone calls have; see `server.database.tables.PhoneCall`."""
+    """What only telephone calls have; see `server.database.tables.PhoneCall`. `recording`: where it can be had."""
 
     direction: Direction
     state: str
@@ -94,7 +96,8 @@ def calls_page(
     shown = rows[:limit]
     turns = select(Turn.call_id, func.count()).where(Turn.call_id.in_([call.id for call, _ in shown]))
     counted: dict[str, int] = dict(iter(session.execute(turns.group_by(Turn.call_id))))
-    return [_record(call, phone, counted.get(call.id, 0)) for call, phone in shown], len(rows) > limit
+    kept = _kept(session, [phone for _, phone in shown])
+    return [_record(call, phone, counted.get(call.id, 0), kept) for call, phone in shown], len(rows) > limit
 
 
 def call_in_full(
@@ -106,7 +109,7 @@ def call_in_full(
         return None
     rows = session.scalars(select(Turn).where(Turn.call_id == call_id).order_by(Turn.sequence))
     turns = [TurnRecord(row.began, row.transcript, row.answer, row.heard, row.interrupted, row.words) for row in rows]
-    return _record(found[0], found[1], len(turns)), turns
+    return _record(found[0], found[1], len(turns), _kept(session, [found[1]])), turns
 
 
 def _owned(session: Session, account_id: str, configured: Sequence[str]) -> Select[Call, PhoneCall]:
@@ -135,7 +138,12 @@ def _filtered(query: Select[Call, PhoneCall], only: CallFilter) -> Select[Call, 
     return query if only.status is None else query.where(PhoneCall.state == only.status)
 
 
-def _record(row: Call, phone: PhoneCall | None, turns: int) -> CallRecord:
+def _kept(session: Session, calls: Sequence[PhoneCall | None]) -> AbstractSet[str]:
+    """The recordings of these calls that are in storage; a moment after its call, one is still on its way."""
+    return ready_keys(session, [call.recording for call in calls if call is not None and call.recording])
+
+
+def _record(row: Call, phone: PhoneCall | None, turns: int, kept: AbstractSet[str]) -> CallRecord:
     facts = None
     if phone is not None:
         direction: Direction = "outbound" if phone.direction == "outbound" else "inbound"
@@ -148,6 +156,6 @@ def _record(row: Call, phone: PhoneCall | None, turns: int) -> CallRecord:
             answered_by=phone.answered_by,
             outcome=phone.outcome,
             error=phone.error,
-            recording=phone.recording,
+            recording=phone.recording if phone.recording in kept else None,
         )
     return CallRecord(row.id, row.agent, row.channel, row.peer, row.started, row.ended, row.end_reason, turns, facts)

@@ -217,8 +217,9 @@ async def test_a_telephone_call_shows_state_times_cost_and_what_came_of_it(clien
     active = (await client.get(f"{CALLS}?id={call_id}")).json()["data"]
     assert (active["status"], active["durationSeconds"], active["endedAt"]) == ("in-progress", None, None)
     key = f"recordings/{call_id}.wav"
-    world.store(key)
     await books.note(call_id, CallFacts("human", "booked a table", key))
+    assert (await client.get(f"{CALLS}?id={call_id}")).json()["data"]["recordingUrl"] is None, "on its way to storage"
+    world.store(key)
     world.database.run_here(turn, call_id)
     await books.report("", "completed", sid="CA" + "1" * 32, seconds=75)
     (shown,) = (await client.get(CALLS)).json()["data"]
