@@ -59,8 +59,8 @@ KINDS: Final[Mapping[str, int]] = {
     "inbound, the caller hangs up": 10,
 }
 """Calls of each kind in a hundred."""
-LONG_EVERY: Final = 100
-"""One call of so many lasts into its second minute, in long runs."""
+LONG_EVERY: Final = 50
+"""One call of so many lasts into its second minute, in long runs, where the agent hangs up."""
 SETTLES_S: Final = 240.0
 """All calls are what they will be by then, those of which the carrier never told included."""
 LONG_RUN: Final = 150
@@ -129,7 +129,7 @@ def plan(calls: int, seed: int) -> list[Planned]:
     for index in range(calls):
         kind = kinds[index * len(kinds) // calls]
         talk = chance.uniform(1.0, 3.0)
-        if calls >= LONG_RUN and index % LONG_EVERY == LONG_EVERY // 2 and "agent hangs up" in kind:
+        if calls >= LONG_RUN and index % LONG_EVERY == 0 and "agent hangs up" in kind:
             talk = 62.0
         other_hangs_up = "callee hangs up" in kind or "caller hangs up" in kind
         stay = chance.uniform(0.3, 1.5) if other_hangs_up else None
