@@ -249,3 +249,21 @@ def test_the_reckoning_stays_within_one_mark_of_what_is_really_heard(down: float
         for _ in range(400):
             line.step()
         assert line.pacer.heard(line.now) == line.pacer.sent_position, "in the end all that was sent was heard"
+
+
+def test_a_frame_is_heard_when_it_is_sent_or_when_the_one_before_has_ended() -> None:
+    pacer = PhonePacer()
+    assert pacer.heard_from(5.0) == 5.0
+    pacer.sent(5.0, 0, 160, 1, last=False)
+    assert pacer.heard_from(5.0) == pytest.approx(5.02)
+    assert pacer.heard_from(6.0) == 6.0
+
+
+def test_a_pacer_that_follows_on_the_same_stream_does_not_take_the_marks_of_the_one_before() -> None:
+    first = PhonePacer()
+    name = first.sent(0.0, 0, 160, 1, last=True)
+    second = PhonePacer(epoch=first.epoch + 1)
+    assert second.sent(0.0, 0, 160, 1, last=True) != name
+    assert name is not None
+    second.passed(0.001, name)
+    assert second.stray_marks == 1

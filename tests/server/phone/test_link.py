@@ -36,21 +36,21 @@ class Line:
     """A link whose wire is a list; `blocked` makes the wire take nothing."""
 
     def __init__(self) -> None:
-        protocol = TwilioStream()
-        protocol.receive(text(twilio.connected()))
-        protocol.receive(text(twilio.start()))
+        self.protocol = TwilioStream()
+        self.protocol.receive(text(twilio.connected()))
+        self.protocol.receive(text(twilio.start()))
         self.clock = Clock()
         self.sent: list[dict[str, Any]] = []
         self.new = asyncio.Event()
         self.free = asyncio.Event()
         self.free.set()
         self.gone = False
-        self.link = PhoneLink(protocol, self._send, clock=self.clock)
+        self.link = PhoneLink(self.protocol, self.send, clock=self.clock)
         self.session = FakeSession(self.link)
         self.link.connect(self.session)
         self.link.start(self.session.playout)
 
-    async def _send(self, message: str) -> None:
+    async def send(self, message: str) -> None:
         await self.free.wait()
         if self.gone:
             raise CallerGone
@@ -251,3 +251,48 @@ async def test_a_leap_of_the_chunk_counter_is_no_hour_of_silence() -> None:
     line.link.hear(chunk(1))
     line.link.hear(chunk(10**14, lost=10**14 - 2))
     assert line.session.frames[-1].end <= 60 * 320
+
+
+async def test_whoever_watches_hears_what_the_session_hears_and_no_longer_than_wanted() -> None:
+    line = Line()
+    watched: list[int] = []
+    line.link.watch = lambda frame: watched.append(frame.index)
+    for number in range(1, 4):
+        line.link.hear(chunk(number))
+    line.link.watch = None
+    line.link.hear(chunk(4))
+    assert watched == [frame.index for frame in line.session.frames[:3]]
+
+
+async def test_a_key_that_somebody_else_takes_is_not_the_sessions() -> None:
+    line = Line()
+    line.link.on_key = lambda digit: digit == "1"
+    for digit in "12":
+        line.link.press(digit)
+    assert line.session.pressed == ["2"]
+
+
+async def test_what_the_session_notifies_is_told_to_whoever_owns_the_call() -> None:
+    line = Line()
+    told: list[tuple[str, dict[str, object]]] = []
+    line.link.on_event = lambda event, data: told.append((event, data))
+    line.link.notify("opt_out", {})
+    assert told == [("opt_out", {})]
+
+
+async def test_the_next_speaker_begins_with_silence_and_names_its_marks_anew() -> None:
+    async with asyncio.timeout(5):
+        line = Line()
+        async with speaking(line):
+            line.session.say(8000)
+            await settle()
+        before = len(line.sent)
+        line.link = PhoneLink(line.protocol, line.send, clock=line.clock, after=line.link)
+        session = FakeSession(line.link)
+        line.link.connect(session)
+        line.link.start(session.playout)
+        async with speaking(line):
+            session.say(160)
+            await line.sends(before + 3)
+        assert line.events()[before:] == ["clear", "media", "mark"]
+        assert line.sent[-1]["mark"]["name"] == "t1:160:1"

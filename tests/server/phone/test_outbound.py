@@ -201,7 +201,7 @@ async def test_a_session_that_breaks_leaves_no_call_open() -> None:
         assert server.live.ids() == set()
 
 
-async def test_a_recorded_call_gives_both_sides_and_the_books_know_where_it_is() -> None:
+async def test_a_recorded_call_gives_both_sides_and_says_so() -> None:
     class Recording:
         def __init__(self) -> None:
             self.heard: list[str] = []
@@ -216,6 +216,7 @@ async def test_a_recorded_call_gives_both_sides_and_the_books_know_where_it_is()
             self.heard.append("cleared")
 
         async def close(self) -> str | None:
+            self.heard.append("closed")
             return "recordings/call_0.wav"
 
     class Recorders:
@@ -237,8 +238,9 @@ async def test_a_recorded_call_gives_both_sides_and_the_books_know_where_it_is()
             session.link.flush()
             await send(websocket, twilio.stop())
             await server.book.until("call_0")
-        assert set(recorders.made["call_0"].heard) == {"caller", "agent", "cleared"}
-        assert server.book.facts[0][1].recording == "recordings/call_0.wav"
+        heard = recorders.made["call_0"].heard
+        assert set(heard) == {"caller", "agent", "cleared", "closed"}
+        assert heard[-1] == "closed"
         brief = server.factory.briefs[0]
         assert brief is not None
         assert brief.opening is not None
