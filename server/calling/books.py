@@ -200,18 +200,31 @@ class Books:
         if call is None or CallState(call.state).ended:
             return
         answered = call.answered is not None
-        # What it cost is what was reserved for it while somebody knew of it, not the time since then.
-        known = call.minutes * 60 if answered else None
-        self._step(
-            session, call, (CallState.COMPLETED if answered else CallState.FAILED).value, seconds=known, error=error
-        )
+        # As if it had ended when somebody last knew of it: then all that was reserved is due, and no more. Its seconds
+        # stay unknown, so that a carrier that tells them after all is believed.
+        then = min(self._now(), call.next_minute) if call.next_minute is not None else self._now()
+        state = CallState.COMPLETED if answered else CallState.FAILED
+        self._step(session, call, state.value, error=error, now=then)
 
     def _step(
-        self, session: Session, call: PhoneCall, status: str, *, seconds: int | None = None, error: str | None = None
+        self,
+        session: Session,
+        call: PhoneCall,
+        status: str,
+        *,
+        seconds: int | None = None,
+        error: str | None = None,
+        now: datetime | None = None,
     ) -> None:
         was = call.state
         steps.report(
-            session, call, status, now=self._now(), seconds=seconds, error=error, on_ended=tuple(self.on_ended)
+            session,
+            call,
+            status,
+            now=now or self._now(),
+            seconds=seconds,
+            error=error,
+            on_ended=tuple(self.on_ended),
         )
         if call.state != was:
             log.info("call", call=call.call_id, sid=call.sid, state=call.state, cost=call.cost)

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.calling import billing
+from server.database.calls import LINE_ENDED
 from server.database.tables import Call, PhoneCall
 from telephony.progress import CallProgress, CallState
 
@@ -24,7 +25,7 @@ Ended = Callable[[Session, PhoneCall], None]
 CHANNEL: Final = "phone"
 GOING_ON: Final = tuple(state.value for state in CallState if not state.ended)
 _ENDS: Final = {
-    CallState.COMPLETED: "completed",
+    CallState.COMPLETED: LINE_ENDED,
     CallState.BUSY: "busy",
     CallState.NO_ANSWER: "nobody answered",
     CallState.FAILED: "failed",

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import func, or_, update
 from sqlalchemy.orm import Session
 
 from server.database.tables import Call, Turn
+
+LINE_ENDED: Final = "completed"
+"""The reason of a telephone call's end while nothing is known but that its carrier has ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,12 @@ def record_turn(session: Session, turn: TurnRecord) -> None:
 
 
 def finish_call(session: Session, call_id: str, reason: str, ended: datetime | None = None) -> None:
-    """Note that a call is over; the first end counts, later ones change nothing."""
+    """Note that a call is over; the first end counts, later ones change nothing.
+
+    But that the line has ended is no reason: the conversation may still say its own.
+    """
     session.execute(
         update(Call)
-        .where(Call.id == call_id, Call.ended.is_(None))
-        .values(ended=ended or datetime.now(UTC), end_reason=reason[:100])
+        .where(Call.id == call_id, or_(Call.ended.is_(None), Call.end_reason == LINE_ENDED))
+        .values(ended=func.coalesce(Call.ended, ended or datetime.now(UTC)), end_reason=reason[:100])
     )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from server.calling.books import IS_OVER, NO_SUCH_NUMBER, NOT_AVAILABLE, OPTED_OUT
 from server.calling.guard import CallNotAllowed
 from server.credits import usage, withdraw
+from server.database import finish_call
 from server.database.tables import PhoneCall, PhoneNumber
 from server.phone.book import CallFacts, CallOrder, CallRefused
 from server.settings import Settings
@@ -232,3 +233,17 @@ async def test_an_outbound_line_that_closes_waits_for_its_carriers_word(calls: C
     assert calls.row(call_id).state == "in-progress"
     await calls.books.report(call_id, "completed", sid=sid(), seconds=5)
     assert calls.conversation(call_id).end_reason == "the caller hung up"
+
+
+async def test_what_the_conversation_says_of_its_end_is_kept_whoever_comes_first(calls: Calls) -> None:
+    for number, carrier_first in enumerate((True, False), 1):
+        call_id = await calls.order(f"+44740012345{number}")
+        await calls.books.answered(call_id, sid(number))
+        if not carrier_first:
+            await calls.database.run(finish_call, call_id, "the caller hung up")
+        await calls.books.report(call_id, "completed", sid=sid(number), seconds=9)
+        if carrier_first:
+            await calls.database.run(finish_call, call_id, "the caller hung up")
+        conversation = calls.conversation(call_id)
+        assert conversation.end_reason == "the caller hung up"
+        assert conversation.ended is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -227,6 +229,8 @@ async def test_an_inbound_call_of_a_carrier_that_cannot_be_asked_ends_when_nobod
     await kept.tick(10)
     row = kept.calls.row(order.call_id)
     assert (row.state, row.minutes, kept.calls.balance()) == ("completed", 2, CREDITS - 6)
+    await kept.calls.books.report("", "completed", sid="telnyx-1", seconds=150)  # it is told after all
+    assert (kept.calls.row(order.call_id).minutes, kept.calls.wrong()) == (3, [])
 
 
 async def test_a_call_that_was_transferred_goes_on_without_a_stream(kept: Kept) -> None:
@@ -270,3 +274,43 @@ def sid_of(kept: Kept, call_id: str) -> str:
     found = kept.calls.row(call_id).sid
     assert found is not None
     return found
+
+
+async def test_orders_that_are_broken_off_anywhere_are_placed_once_or_never(
+    database: Database, settings: Settings
+) -> None:
+    wanted = settings_of(settings, per_account=1000)
+    chance = random.Random(5)
+    async with line(wanted, database, Misbehaviour(failed=0.2, seed=5)) as made:
+        calls, here = made.calls, Here()
+        calls.clock.now = calls.clock.now.replace(year=2020)  # the carrier's clock is the real one
+        made.deaf = True
+        keeper = Keeper(wanted.telephony, database, calls.books, calls.dialler, here, now=calls.clock)
+        kept = Kept(made, here, Shelf(), keeper)
+        ordered: dict[str, str] = {}
+        for number in range(30):
+            callee = f"+4474001235{number:02d}"
+            made.carrier.people[callee] = Person(outcome=chance.choice(("answered", "busy")), rings=0.0)
+            call_id = await calls.order(callee)
+            ordered[callee] = call_id
+            task = asyncio.create_task(calls.dialler.start(call_id))
+            await asyncio.wait([task], timeout=chance.uniform(0.0, 0.04))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        for _ in range(40):
+            await kept.tick(15)
+            await made.carrier.quiet()
+            while calls.dialler.starting:
+                await asyncio.sleep(0.01)
+            if all(row.billed for row in calls.rows()):
+                break
+        await keeper.close()
+        placed = Counter(call.called for call in made.carrier.calls.values())
+        assert set(placed.values()) <= {1}
+        for callee, call_id in ordered.items():
+            row = calls.row(call_id)
+            there = [call.status for call in made.carrier.calls.values() if call.called == callee]
+            assert [row.state] == (there or ["failed"])
+            assert row.cost == (10 if there == ["completed"] else 0)
+        spent = sum(row.cost for row in calls.rows())
+        assert (calls.balance(), calls.wrong()) == (CREDITS - spent, [])
