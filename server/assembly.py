@@ -41,8 +41,6 @@ from server.storage.upload import upload_endpoint
 from server.web.assets import Assets
 from server.web.routes import web_routes
 from server.webhooks.desk import WebhookDesk
-from telephony.numbers import zones_of
-from telephony.quiet_hours import QuietHours
 
 
 class Assembly:
@@ -70,7 +68,7 @@ class Assembly:
         self.live = LiveCalls()
         self.calling = Calling(settings, database, configured=self.engine.definitions, live=self.live, files=self.files)
         self.calling.books.on_ended.append(call_ended)
-        self.campaigns = _campaigns(settings, database, self.calling)
+        self.campaigns = CampaignRunner.of(settings, database, self.calling.dialler)
         self.families = Families(
             settings,
             jobs=self.jobs.jobs,
@@ -158,9 +156,3 @@ class Assembly:
 
     def _pack_of(self, agent_id: str) -> Path | None:
         return self.people.pack_of(agent_id)
-
-
-def _campaigns(settings: Settings, database: Database, calling: Calling) -> CampaignRunner:
-    telephony = settings.telephony
-    quiet = QuietHours(telephony.quiet_from, telephony.quiet_until)
-    return CampaignRunner(database, calling.dialler, quiet=quiet, home=zones_of(telephony.number) or ("UTC",))

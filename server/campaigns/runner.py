@@ -28,8 +28,8 @@ TIDY_EVERY: Final = 15
 """Rounds after which lost ends of calls are looked for."""
 STARTS: Final = 8
 """Calls that this process asks the carrier for at once; a round orders no more than it may start."""
-CLOSE_S: Final = 20.0
-"""Longer than a carrier may take to answer."""
+CLOSE_S: Final = 2.0
+"""What a carrier gets to answer when the server stops. A call that is cut off here is found by its keeper."""
 
 
 class Dialler(Orders, Protocol):
