@@ -110,7 +110,7 @@ ENGLISH: Final = Phrases(
         (r"\bis (?:this|that|it)\b", 1.0),
         (r"\bthis is \w+(?: \w+)?(?: \w+)?[.,]? (?:how|what|who)\b", 1.5),
         (r"\b\w+ here$", 1.0),
-        (r"(?<!if )\byou(?:'d| would)? (?:like|want) to leave\b.*\?", 2.0),
+        (r"\b(?:would|do|did) you (?:like|want)\b", 2.0),
         (r"\bi'm (?:driving|in a meeting|at work)\b|\btalk right now\b", 1.0),
         (r"\b(?:residen\w+|department|reception|desk|office please)\b", 0.5),
     ),

@@ -158,19 +158,20 @@ class ToneListener:
         first = int(np.argmax(power))
         strength = _take(power, first)
         tone = self._hertz(power, first)
-        if strength >= PURE * total:
-            return _Sound((tone,), level, 1 - strength / total)
         rest = power.copy()
         rest[max(0, first - 3) : first + 4] = 0.0
         second = int(np.argmax(rest))
         weaker = _take(rest, second)
-        if strength + weaker < PURE * total or weaker < SECOND_TONE * strength:
-            return _Sound((), level)
         other = self._hertz(power, second)
-        share = 1 - (strength + weaker) / total
-        if abs(other / tone - round(other / tone)) < STEADY and other > tone:
-            return _Sound((tone,), level, share)  # its own harmonic
-        return _Sound((tone, other), level, share)
+        both = (strength + weaker) / total
+        overtone = other > 1.5 * tone and abs(other / tone - round(other / tone)) < STEADY
+        if overtone and both >= PURE:
+            return _Sound((tone,), level, 1 - both)
+        if strength >= PURE * total:
+            return _Sound((tone,), level, 1 - strength / total)
+        if both >= PURE and weaker >= SECOND_TONE * strength:
+            return _Sound((tone, other), level, 1 - both)
+        return _Sound((), level)
 
     def _hertz(self, power: npt.NDArray[np.float64], place: int) -> float:
         """The frequency of a peak, between the bins by a parabola through the logarithms."""
