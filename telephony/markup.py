@@ -44,3 +44,18 @@ class Noun:
     def add(self, name: str, text: str = "", /, **attributes: str) -> Noun:
         """Something in it."""
         return Noun(self._element, name, text, attributes)
+
+
+def say_and_hang_up(verb: str, text: str, language: str) -> str:
+    """Speak `text` (at most `MOST_SAID` characters) with the carrier's own voice, by this verb, then end the call."""
+    document = Document()
+    document.add(verb, text, language=language)
+    document.add("Hangup")
+    return str(document)
+
+
+def hang_up() -> str:
+    """End the call without a word."""
+    document = Document()
+    document.add("Hangup")
+    return str(document)

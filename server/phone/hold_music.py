@@ -12,8 +12,8 @@ import numpy as np
 from media.audio.frames import Samples, to_int16
 from media.audio.g711 import PHONE_RATE
 
-SECONDS: Final = 6.0
-"""It begins and ends in silence, so that it may be repeated with any pause between."""
+SECONDS: Final = 4.0
+"""It begins and ends in silence, so that it may be repeated with any pause between; then we are asked what follows."""
 
 _CHORDS: Final = (
     (261.63, 329.63, 392.00),
@@ -23,7 +23,7 @@ _CHORDS: Final = (
 )
 _LEVEL: Final = 0.08
 """Of each note: all together stay at about -16 dBFS, well below speech."""
-_DECAY_S: Final = 0.7
+_DECAY_S: Final = 0.5
 _ATTACK_S: Final = 0.08
 
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from agents.pieces import Transfer as TransferWish
 from server.phone.book import CallOrder
+
+__all__ = ["Resumption", "Returned", "Stage", "Transfer", "TransferWish", "Transfers"]
 
 MOST_CALLS: Final = 1024
 """Calls that are being transferred, or were; the oldest are forgotten."""
@@ -28,16 +31,6 @@ _REASONS: Final = {
     "no-answer": "nobody answered",
     "declined": "they cannot take the call now",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TransferWish:
-    """To whom a call shall go: `target` is a number (E.164) or a SIP address. `warm`: they are told of it first."""
-
-    target: str
-    name: str = ""
-    warm: bool = False
-    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

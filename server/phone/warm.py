@@ -71,7 +71,7 @@ class WarmTransfers:
             self._release(transfer)
             return self._back(call_id, sid, transfer.failure)
         transfer.stage = Stage.JOINED
-        return twiml.join(_room(call_id), desk.url(TRANSFERRED_PATH, call_id))
+        return twiml.join(_room(call_id), desk.url(TRANSFERRED_PATH, call_id), music=desk.gate.url(MUSIC_PATH))
 
     async def transferred(self, call_id: str, request: CarrierRequest) -> str:
         """Connecting the caller has ended: both have talked, or the caller goes back to the agent."""
@@ -111,7 +111,7 @@ class WarmTransfers:
         transfer = self._desk.transfers.of(call_id)
         if transfer is None or transfer.target_sid != sid or transfer.stage not in (Stage.ACCEPTED, Stage.JOINED):
             return self._desk.carrier.hang_up()
-        return twiml.join(_room(call_id))
+        return twiml.join(_room(call_id), music=self._desk.gate.url(MUSIC_PATH))
 
     async def briefing_status(self, call_id: str, request: CarrierRequest) -> None:
         """How the person's line stands, told late, twice or out of order."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from telephony.markup import Document
+from telephony import markup
+from telephony.markup import Document, hang_up
+
+__all__ = ["connect_stream", "dial", "hang_up", "say_and_hang_up"]
 
 
 def connect_stream(url: str, parameters: Mapping[str, str], then: str = "") -> str:
@@ -29,17 +32,7 @@ def connect_stream(url: str, parameters: Mapping[str, str], then: str = "") -> s
 
 def say_and_hang_up(text: str, language: str = "en-US") -> str:
     """Speak `text` with Plivo's own voice, then hang up."""
-    document = Document()
-    document.add("Speak", text, language=language)
-    document.add("Hangup")
-    return str(document)
-
-
-def hang_up() -> str:
-    """End the call without a word."""
-    document = Document()
-    document.add("Hangup")
-    return str(document)
+    return markup.say_and_hang_up("Speak", text, language)
 
 
 def dial(target: str, *, caller: str, then: str, ring_seconds: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from telephony.markup import CONTENT_TYPE, Document
+from telephony import markup
+from telephony.markup import CONTENT_TYPE, Document, hang_up
 
 __all__ = [
     "CONTENT_TYPE",
@@ -38,17 +39,7 @@ def connect_stream(url: str, parameters: Mapping[str, str], then: str = "", **at
 
 def say_and_hang_up(text: str, language: str = "en-US") -> str:
     """Speak `text` with Twilio's own voice (it takes at most 4096 characters), then hang up."""
-    document = Document()
-    document.add("Say", text, language=language)
-    document.add("Hangup")
-    return str(document)
-
-
-def hang_up() -> str:
-    """End the call without a word."""
-    document = Document()
-    document.add("Hangup")
-    return str(document)
+    return markup.say_and_hang_up("Say", text, language)
 
 
 def reject(reason: Literal["rejected", "busy"] = "rejected") -> str:
@@ -77,9 +68,20 @@ def hold(music: str, then: str) -> str:
     return str(document)
 
 
-def join(room: str, then: str = "") -> str:
-    """Bring the call into a conference, which ends when one of its two leaves; `then`, if given, says what follows."""
+def join(room: str, then: str = "", *, music: str) -> str:
+    """Bring the call into a conference, which ends when one of its two leaves; `then`, if given, says what follows.
+
+    `music`: what the first of them hears until the other comes.
+    """
     document = Document()
     verb = document.add("Dial", action=then, method="POST" if then else "", timeLimit=str(LONGEST_ROOM * 3600))
-    verb.add("Conference", room, beep="false", startConferenceOnEnter="true", endConferenceOnExit="true")
+    verb.add(
+        "Conference",
+        room,
+        beep="false",
+        startConferenceOnEnter="true",
+        endConferenceOnExit="true",
+        waitUrl=music,
+        waitMethod="GET",
+    )
     return str(document)
