@@ -35,6 +35,7 @@ from server.metrics import Metrics
 from server.phone.briefs import fill
 from server.phone.options import CallBrief
 from server.records import Records
+from server.redaction import redact
 from server.settings import Settings
 from server.settings.model import WHISPER_SIZES
 from server.weights import needed_models
@@ -216,6 +217,7 @@ class Engine:
         session_id = f"{call_id}.{secrets.token_hex(2)}"
         agent = self.agents.get(agent_id) or self.people.hold(agent_id, session_id)
         definition = agent.definition
+        redacted = link.kind == "phone" and self._settings.telephony.redact_cards
         session = Session(
             self._services,
             agent.dialogue(notes=brief.notes, outbound=brief.outbound),
@@ -230,10 +232,13 @@ class Engine:
             session_id=session_id,
             outbound=brief.outbound,
             opt_out=fill(definition.phone.opt_out, brief.variables),
+            redact=redact if redacted else None,
         )
         self._sessions[session.id] = session
         self._idle.clear()
-        self._records.began(session.id, agent=agent_id, channel=channel, peer=peer)
+        self._records.began(
+            session.id, agent=agent_id, channel=channel, peer=peer, record_id=brief.record_id, redact=redacted
+        )
         return session
 
     # What sessions report (agents.session.services.Recorder)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +14,19 @@ from sqlalchemy.orm import Session
 
 from agents.session.services import TurnRecord
 from media.channel import Channel, ChannelClosed, ChannelFull, WhenFull
-from server.database import CallRecord, Database, finish_call, record_call, record_turn
+from media.speech.protocols import TimedWord
+from server.database import (
+    CallRecord,
+    Database,
+    finish_call,
+    next_sequence,
+    note_end_reason,
+    record_call,
+    record_turn,
+)
 from server.database import TurnRecord as StoredTurn
 from server.metrics import Metrics
+from server.redaction import redact_turn
 
 WAITING = 10_000
 """Records that wait at most while the database does not answer; a turn more is refused and logged."""
@@ -29,6 +39,7 @@ COUNTED_REASONS = frozenset(
         "call limit",
         "caller silent",
         "cancelled",
+        "opted out",
         "recordings played",
         "server stopping",
         "the caller hung up",
@@ -45,7 +56,16 @@ Work = Callable[[Session], None]
 
 @dataclass(slots=True)
 class _Call:
+    """A conversation and its row in `calls`. `own`: it made the row, and ends it.
+
+    `first`: the sequence number of its first turn; the writer learns it before it writes one.
+    """
+
+    id: str
     channel: str
+    own: bool
+    redact: bool
+    first: int = 0
     turns: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -71,21 +91,40 @@ class Records:
             await self._writer
             self._writer = None
 
-    def began(self, call_id: str, *, agent: str, channel: str, peer: str) -> None:
-        """A conversation has begun."""
-        call = self._calls[call_id] = _Call(channel)
-        record = CallRecord(call_id, agent, channel, peer, call.began)
-        self._put(lambda session: record_call(session, record))
+    def began(
+        self,
+        session_id: str,
+        *,
+        agent: str,
+        channel: str,
+        peer: str,
+        record_id: str | None = None,
+        redact: bool = False,
+    ) -> None:
+        """A conversation has begun.
+
+        `record_id`: the row of a telephone call that it is a part of. The row is there, and others begin and end it;
+        the turns go on after those that it has. `redact`: card numbers are not kept.
+        """
+        call = self._calls[session_id] = _Call(record_id or session_id, channel, record_id is None, redact)
+        if call.own:
+            record = CallRecord(call.id, agent, channel, peer, call.began)
+            self._put(lambda session: record_call(session, record))
+        else:
+            self._put(lambda session: _go_on(session, call))
 
     def turn(self, session_id: str, record: TurnRecord) -> None:
         """A turn is over."""
         call = self._calls.get(session_id)
         if call is None:
             return
+        if call.redact:
+            record = redact_turn(record)
         stages = record.timeline.milliseconds()
+        number = call.turns
         stored = StoredTurn(
-            call_id=session_id,
-            sequence=call.turns,
+            call_id=call.id,
+            sequence=number,
             began=datetime.now(UTC),
             transcript=record.transcript,
             answer=record.answer,
@@ -96,12 +135,13 @@ class Records:
             completion_tokens=record.completion_tokens or None,
             interrupted=record.interrupted,
             error=record.error,
+            words={"caller": _timed(record.caller_words), "agent": _timed(record.agent_words)},
         )
         call.turns += 1
         if record.transcript:
             outcome = "failed" if record.error else "interrupted" if record.interrupted else "answered"
             self._metrics.turn(outcome, {name: value / 1000 for name, value in stages.items()})
-        self._put(lambda session: record_turn(session, stored))
+        self._put(lambda session: record_turn(session, replace(stored, sequence=call.first + number)))
 
     def ended(self, session_id: str, reason: str) -> None:
         """A conversation is over."""
@@ -110,7 +150,10 @@ class Records:
             return
         self._metrics.call_ended(call.channel, reason if reason in COUNTED_REASONS else "other")
         ended = datetime.now(UTC)
-        self._put(lambda session: finish_call(session, session_id, reason, ended))
+        if call.own:
+            self._put(lambda session: finish_call(session, call.id, reason, ended))
+        else:
+            self._put(lambda session: note_end_reason(session, call.id, reason))
 
     def _put(self, work: Work) -> None:
         try:
@@ -142,3 +185,13 @@ class Records:
 
 def _name(error: Any) -> str:
     return type(getattr(error, "orig", None) or error).__name__
+
+
+def _go_on(session: Session, call: _Call) -> None:
+    """Learn how many turns there are."""
+    call.first = next_sequence(session, call.id)
+
+
+def _timed(words: Sequence[TimedWord]) -> list[list[str | float]]:
+    """Words as they are stored: each with its begin and end, to a hundredth of a second."""
+    return [[word.text, round(word.start, 2), round(word.end, 2)] for word in words]

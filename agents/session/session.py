@@ -47,7 +47,8 @@ class Session:
 
     The turn-taking core decides; this class only carries events to it and actions from it, one at a
     time and in order. All tasks belong to the session: `run` ends when none is left. `outbound`: we called. `opt_out`
-    is said to whoever asks not to be called again; in a call that we placed plain words suffice for that.
+    is said to whoever asks not to be called again; in a call that we placed plain words suffice for that. `redact`
+    takes out of a text what must not be logged.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Session:
         session_id: str | None = None,
         outbound: bool = False,
         opt_out: str = "",
+        redact: Callable[[str], str] | None = None,
     ) -> None:
         self._id = session_id or f"session_{secrets.token_hex(8)}"
         self._conversation = Conversation(policy, outbound=outbound)
         self._outbound, self._opt_out_text, self._language = outbound, opt_out, language
         self._opted_out = False
+        self._redact = redact or _as_said
         self._dialogue = dialogue
         self._link = link
         self._recorder = recorder
@@ -237,7 +240,7 @@ class Session:
         self._listener.close_turn(action.turn_id)
         self._dialogue.commit(action.turn_id, action.text)
         self._link.notify("transcript", {"turn": action.turn_id, "text": action.text, "final": True})
-        log.debug("turn confirmed", turn=action.turn_id, transcript=action.text)
+        log.debug("turn confirmed", turn=action.turn_id, transcript=self._redact(action.text))
         if self._outbound and asks_not_to_be_called(action.text, self._language):
             self._opt_out()
 
@@ -355,6 +358,10 @@ class Session:
         if speaks != self._caller_speaks:
             self._caller_speaks = speaks
             self._link.notify("caller", {"speaking": speaks})
+
+
+def _as_said(text: str) -> str:
+    return text
 
 
 _PERFORM: dict[type, Callable[[Session, Any], None]] = {

@@ -5,7 +5,15 @@
     await database.run(record_turn, turn)
 """
 
-from server.database.calls import CallRecord, TurnRecord, finish_call, record_call, record_turn
+from server.database.calls import (
+    CallRecord,
+    TurnRecord,
+    finish_call,
+    next_sequence,
+    note_end_reason,
+    record_call,
+    record_turn,
+)
 from server.database.engine import Database, DatabaseError
 from server.database.keys import (
     Identity,
@@ -36,6 +44,8 @@ __all__ = [
     "first_key",
     "identify",
     "list_keys",
+    "next_sequence",
+    "note_end_reason",
     "record_call",
     "record_turn",
     "revoke_key",

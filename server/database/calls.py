@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from server.database.tables import Call, Turn
@@ -29,7 +29,10 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """One exchange. `sequence` counts from 0 within the call; `stages_ms` holds each stage's time in milliseconds."""
+    """One exchange. `sequence` counts from 0 within the call; `stages_ms` holds each stage's time in milliseconds.
+
+    `words`: see `server.database.tables.Turn`.
+    """
 
     call_id: str
     sequence: int
@@ -43,6 +46,7 @@ class TurnRecord:
     completion_tokens: int | None = None
     interrupted: bool = False
     error: str | None = None
+    words: Mapping[str, Any] | None = None
 
 
 def record_call(session: Session, call: CallRecord) -> None:
@@ -66,6 +70,7 @@ def record_turn(session: Session, turn: TurnRecord) -> None:
             completion_tokens=turn.completion_tokens,
             interrupted=turn.interrupted,
             error=turn.error,
+            words=None if turn.words is None else dict(turn.words),
         )
     )
 
@@ -79,4 +84,22 @@ def finish_call(session: Session, call_id: str, reason: str, ended: datetime | N
         update(Call)
         .where(Call.id == call_id, or_(Call.ended.is_(None), Call.end_reason == LINE_ENDED))
         .values(ended=func.coalesce(Call.ended, ended or datetime.now(UTC)), end_reason=reason[:100])
+    )
+
+
+def next_sequence(session: Session, call_id: str) -> int:
+    """The sequence number of a call's next turn."""
+    last = session.scalar(select(func.max(Turn.sequence)).where(Turn.call_id == call_id))
+    return 0 if last is None else last + 1
+
+
+def note_end_reason(session: Session, call_id: str, reason: str) -> None:
+    """Note why a conversation of a telephone call ended, if nothing is noted yet but the line's end.
+
+    The call itself may go on: when it has ended others say.
+    """
+    session.execute(
+        update(Call)
+        .where(Call.id == call_id, or_(Call.end_reason.is_(None), Call.end_reason.in_(("", LINE_ENDED))))
+        .values(end_reason=reason[:100])
     )
