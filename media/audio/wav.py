@@ -26,7 +26,7 @@ _LOWEST_RATE, _HIGHEST_RATE = 4_000, 384_000
 
 
 HEADER_BYTES = 44
-"""Length of what `wav_header` makes."""
+"""Length of the shortest beginning that `wav_header` makes."""
 
 
 class WavError(Exception):
@@ -82,12 +82,15 @@ def encode_wav(samples: Samples, rate: int) -> bytes:
     return wav_header(len(samples), rate) + payload
 
 
-def wav_header(frames: int, rate: int, channels: int = 1) -> bytes:
-    """The first `HEADER_BYTES` of a 16-bit PCM WAV file of so many frames, which follow it interleaved."""
+def wav_header(frames: int, rate: int, channels: int = 1, extra: bytes = b"") -> bytes:
+    """The beginning of a 16-bit PCM WAV file of so many frames, which follow it interleaved.
+
+    `extra`: whole chunks before them, which readers that do not know them pass over; they add to `HEADER_BYTES`.
+    """
     size = frames * channels * 2
     form = struct.pack("<HHIIHH", _PCM, channels, rate, rate * channels * 2, channels * 2, 16)
-    header = struct.pack("<4sI4s4sI", b"RIFF", 36 + size, b"WAVE", b"fmt ", len(form))
-    return header + form + struct.pack("<4sI", b"data", size)
+    header = struct.pack("<4sI4s4sI", b"RIFF", 36 + len(extra) + size, b"WAVE", b"fmt ", len(form))
+    return header + form + extra + struct.pack("<4sI", b"data", size)
 
 
 def _parse(data: bytes) -> tuple[_Format, bytes]:

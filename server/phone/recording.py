@@ -1,7 +1,8 @@
 """The recording of one call: both voices in one WAV file, written as the call goes on.
 
 16-bit PCM at 8 kHz, the other one left, the agent right. The file is a whole WAV file after every write, whatever
-becomes of the process.
+becomes of the process. A chunk before the sound has the marks of the streams that are in it, so that none is ever in it
+twice: each file's name ends with its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import struct
 import threading
 import time
 from collections import deque
@@ -30,6 +32,13 @@ from media.audio.wav import HEADER_BYTES, wav_header
 FRAME_BYTES: Final = 2 * len(Channel)
 """Bytes of a sample of both channels."""
 
+MARK_BYTES: Final = 8
+_CHUNK: Final = struct.Struct("<4sI")
+_MARKS: Final = b"vvid"
+_BEFORE_MARKS: Final = HEADER_BYTES - _CHUNK.size
+LONGEST_HEADER: Final = 4096
+"""Bytes, with the marks of hundreds of streams."""
+
 BLOCK_S: Final = 0.5
 """Audio is written in blocks of this length."""
 
@@ -42,11 +51,41 @@ CLOSE_S: Final = 0.8
 log = structlog.get_logger(__name__)
 
 
+def mark_of(path: Path) -> bytes:
+    """The mark of a stream, which the name of its file ends with."""
+    return path.stem.rpartition(".")[2].encode()[:MARK_BYTES].ljust(MARK_BYTES, b"-")
+
+
+def header(frames: int, marks: Sequence[bytes]) -> bytes:
+    """The beginning of a recording of so many samples of both channels, with the marks of the streams in it."""
+    chunk = _CHUNK.pack(_MARKS, MARK_BYTES * len(marks)) + b"".join(marks)
+    return wav_header(frames, PHONE_RATE, len(Channel), chunk)
+
+
+def marks_in(beginning: bytes) -> tuple[list[bytes], int]:
+    """The marks in a recording's beginning (`LONGEST_HEADER` of it), and where its sound begins.
+
+    Raises `ValueError` for what is no recording of ours.
+    """
+    if len(beginning) >= _SOUND:
+        kind, size = _CHUNK.unpack_from(beginning, _BEFORE_MARKS)
+        first = _BEFORE_MARKS + _CHUNK.size
+        if kind == _MARKS and size and size % MARK_BYTES == 0 and first + size + _CHUNK.size <= len(beginning):
+            marks = [beginning[at : at + MARK_BYTES] for at in range(first, first + size, MARK_BYTES)]
+            return marks, first + size + _CHUNK.size
+    raise ValueError("no recording of a call")
+
+
+_SOUND: Final = len(header(0, [bytes(MARK_BYTES)]))
+"""Where the sound of one stream begins."""
+
+
 class RecordingFile:
     """One file. Its methods block. An error ends the recording, not the call: what was written by then is kept."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._mark = mark_of(path)
         self._descriptor = -1
         self._failed = False
         self._frames = 0
@@ -60,7 +99,7 @@ class RecordingFile:
             for piece in pieces:
                 if len(piece.samples):
                     self._write(piece)
-            os.pwrite(self._descriptor, wav_header(self._frames, PHONE_RATE, len(Channel)), 0)
+            _write_all(self._descriptor, header(self._frames, [self._mark]), 0)
         except OSError as error:
             self._failed = True
             log.warning("a recording ends before its call", file=self.path.name, reason=error.strerror)
@@ -75,8 +114,8 @@ class RecordingFile:
             return 0
         try:
             if not self._failed:
-                os.ftruncate(self._descriptor, HEADER_BYTES + length * FRAME_BYTES)
-            return _mend(self._descriptor)
+                os.ftruncate(self._descriptor, _SOUND + length * FRAME_BYTES)
+            return _mend(self._descriptor, self._mark)
         finally:
             os.close(self._descriptor)
             self._descriptor, self._failed = -1, True
@@ -89,7 +128,7 @@ class RecordingFile:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # until it is closed, also by the end of the process
 
     def _write(self, piece: Piece) -> None:
-        offset = HEADER_BYTES + piece.index * FRAME_BYTES
+        offset = _SOUND + piece.index * FRAME_BYTES
         both = np.zeros((len(piece.samples), len(Channel)), "<i2")
         there = os.pread(self._descriptor, both.nbytes, offset)
         both.reshape(-1).view(np.uint8)[: len(there)] = np.frombuffer(there, np.uint8)
@@ -127,7 +166,7 @@ def mend(path: Path) -> int | None:
     Raises `OSError`.
     """
     with locked(path) as descriptor:
-        return None if descriptor is None else _mend(descriptor)
+        return None if descriptor is None else _mend(descriptor, mark_of(path))
 
 
 class RecordingWriter:
@@ -271,12 +310,12 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _mend(descriptor: int) -> int:
+def _mend(descriptor: int, mark: bytes) -> int:
     """Let the header say what the file holds; returns its bytes, 0 where it holds no sound."""
-    frames = max(0, os.fstat(descriptor).st_size - HEADER_BYTES) // FRAME_BYTES
+    frames = max(0, os.fstat(descriptor).st_size - _SOUND) // FRAME_BYTES
     if frames == 0:
         return 0
-    size = HEADER_BYTES + frames * FRAME_BYTES
+    size = _SOUND + frames * FRAME_BYTES
     os.ftruncate(descriptor, size)
-    _write_all(descriptor, wav_header(frames, PHONE_RATE, len(Channel)), 0)
+    _write_all(descriptor, header(frames, [mark]), 0)
     return size

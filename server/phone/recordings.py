@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +26,20 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from media.audio.g711 import PHONE_RATE
-from media.audio.two_channel import Channel, Piece
-from media.audio.wav import HEADER_BYTES, wav_header
+from media.audio.two_channel import Piece
 from server.database import Database, DatabaseError
 from server.database.tables import PhoneCall
-from server.phone.recording import FRAME_BYTES, CallRecorder, RecordingFile, RecordingWriter, locked, mend
+from server.phone.recording import (
+    FRAME_BYTES,
+    LONGEST_HEADER,
+    CallRecorder,
+    RecordingFile,
+    RecordingWriter,
+    header,
+    locked,
+    marks_in,
+    mend,
+)
 from server.settings import Settings
 from server.storage import QuotaExceeded, Storage, StorageError, StorageFailed
 
@@ -240,12 +250,13 @@ class Recordings:
         """
         earlier = self._storage.stat(key, account_id)
         if earlier is not None:
-            sound, size = earlier.size - HEADER_BYTES, path.stat().st_size - HEADER_BYTES
-            if sound >= size and _same(self._storage.read(earlier, earlier.size - size), path, HEADER_BYTES):
+            new, begin = marks_in(_beginning(path))
+            old, sound = marks_in(b"".join(self._storage.read(earlier, 0, min(earlier.size, LONGEST_HEADER))))
+            if new[-1] in old:
                 return
-            if sound > size or not _same(self._storage.read(earlier, HEADER_BYTES), path, HEADER_BYTES):
+            if old[-1] not in new:
                 with self._storage.scratch_file() as both:
-                    _join(self._storage.read(earlier, HEADER_BYTES), path, both)
+                    _join(both, [*old, *new], self._storage.read(earlier, sound), _pieces(path, begin))
                     both.replace(path)
         self._storage.put(key, path, media_type=MEDIA_TYPE, account_id=account_id, keep=self._keep_for)
 
@@ -303,24 +314,26 @@ def _age(path: Path) -> float:
         return time.time()
 
 
-def _same(pieces: Iterator[bytes], path: Path, begin: int) -> bool:
-    """Whether a file holds these bytes from `begin` on."""
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LONGEST_HEADER)
+
+
+def _pieces(path: Path, begin: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(begin)
-        return all(piece == file.read(len(piece)) for piece in pieces)
+        while piece := file.read(_PIECE):
+            yield piece
 
 
-def _join(earlier: Iterator[bytes], later: Path, out: Path) -> None:
+def _join(out: Path, marks: Sequence[bytes], earlier: Iterator[bytes], later: Iterator[bytes]) -> None:
     """One recording of two: the sound of the earlier one, a pause, the sound of the later one."""
+    pause = bytes(round(PAUSE_S * PHONE_RATE) * FRAME_BYTES)
+    begin = len(header(0, marks))
     with out.open("wb") as target:
-        target.write(bytes(HEADER_BYTES))
-        for piece in earlier:
+        target.seek(begin)
+        for piece in chain(earlier, [pause], later):
             target.write(piece)
-        target.write(bytes(round(PAUSE_S * PHONE_RATE) * FRAME_BYTES))
-        with later.open("rb") as file:
-            file.seek(HEADER_BYTES)
-            while piece := file.read(_PIECE):
-                target.write(piece)
-        frames = (target.tell() - HEADER_BYTES) // FRAME_BYTES
+        frames = (target.tell() - begin) // FRAME_BYTES
         target.seek(0)
-        target.write(wav_header(frames, PHONE_RATE, len(Channel)))
+        target.write(header(frames, marks))

@@ -25,7 +25,7 @@ from tests.peers.carrier import Carrier, Person
 from tests.peers.carrier.misbehaviour import Misbehaviour
 from tests.peers.phone_caller import Clip, PhoneCaller
 from tests.server.calling.world import Calls, settings_of
-from tests.server.phone.fakes import FakeSession, speech
+from tests.server.phone.fakes import COOK, FakeSession, speech
 from tests.server.phone.recorded import FRAME, RATE, Pcm, read
 from tests.server.phone.serving import Server, serving
 
@@ -170,6 +170,30 @@ async def test_agents_that_do_not_record_leave_nothing(settings: Settings, datab
         assert brief is not None
         assert "recorded" not in (brief.opening or "")
     assert not world.folder.exists()
+
+
+async def test_a_call_that_comes_back_from_a_transfer_is_one_recording(settings: Settings, database: Database) -> None:
+    async with recording(settings, database) as world:
+        world.carrier.people[COOK] = Person(outcome="busy", rings=0.0)
+        call = world.carrier.dial(world.webhook, Person())
+        for turn in range(2):
+            session = await world.server.factory.sessions.get()
+            await session.running.wait()
+            session.say(4000)
+            await session.heard_all.wait()
+            if turn == 0:
+                session.link.notify("transfer", {"target": COOK, "name": "the cook"})
+            session.link.hang_up("transfer" if turn == 0 else "goodbye")
+            session.done.set()
+        await world.carrier.quiet()
+        while list(world.folder.glob("*")):
+            await asyncio.sleep(0.02)
+        sound = await world.recording(world.row().call_id)
+    assert [name for name, _ in call.log] == ["Stream", "Dial", "Stream", "Hangup"]
+    agent = sound[Channel.AGENT]
+    spoken = to_int16(speech(4000).samples)
+    assert np.array_equal(agent[agent != 0], np.tile(spoken[spoken != 0], 2)), "what was said before and after"
+    assert sound.shape[1] >= 2 * 4000 + RATE, "and a pause between them"
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -16,9 +16,22 @@ from hypothesis import strategies as st
 from media.audio.frames import Samples, to_int16
 from media.audio.g711 import decode_ulaw, encode_ulaw
 from media.audio.two_channel import Channel, Piece
-from server.phone.recording import CLOSE_S, CallRecorder, RecordingFile, RecordingWriter, locked, mend
+from media.audio.wav import read_wav, wav_header
+from server.phone.recording import (
+    CLOSE_S,
+    CallRecorder,
+    RecordingFile,
+    RecordingWriter,
+    header,
+    locked,
+    marks_in,
+    mend,
+)
 from tests.server.phone.recorded import RATE, Line, click, clicks, read
 from tests.virtual_time import run_virtual
+
+SOUND = 60
+"""Bytes before the sound."""
 
 
 def noise(seconds: float) -> Samples:
@@ -157,7 +170,7 @@ def test_a_file_is_whole_after_every_write(tmp_path: Path) -> None:
     assert sound[:, 10].tolist() == [-32767, 32767], "one channel leaves the other alone"
     assert sound[0, 2:4].tolist() == [16384, -16384]
     assert np.count_nonzero(sound) == 4
-    assert file.finish([], 20) == 44 + 80
+    assert file.finish([], 20) == SOUND + 80
     assert read(file.path).shape == (2, 20)
     assert (file.path.stat().st_mode & 0o777, file.path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
@@ -179,7 +192,7 @@ def test_what_was_written_before_the_disk_was_full_is_kept(tmp_path: Path, monke
     monkeypatch.setattr("server.phone.recording.os.pwrite", full)
     file.write([piece(Channel.AGENT, 100, *[1.0] * 100)])
     monkeypatch.undo()
-    assert file.finish([piece(Channel.AGENT, 200, 1.0)], 300) == 44 + 400
+    assert file.finish([piece(Channel.AGENT, 200, 1.0)], 300) == SOUND + 400
     assert read(file.path).shape == (2, 100)
 
 
@@ -191,10 +204,10 @@ def test_a_file_that_is_being_written_is_left_alone_and_mended_afterwards(tmp_pa
         other.write(b"\x01" * 7)  # more than the header knows of, and half a frame
     file.finish([], 51)
     with file.path.open("r+b") as other:
-        other.write(b"\0" * 44)
+        other.write(b"\0" * SOUND)
         other.seek(0, 2)
         other.write(b"\x01" * 7)
-    assert mend(file.path) == 44 + 4 * 52
+    assert mend(file.path) == SOUND + 4 * 52
     assert read(file.path).shape == (2, 52)
 
 
@@ -202,6 +215,22 @@ def test_a_file_without_sound_is_mended_to_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.part").write_bytes(b"RIFF")
     assert mend(tmp_path / "a.part") == 0
     assert mend(tmp_path / "missing.part") is None
+
+
+def test_a_file_tells_which_streams_are_in_it(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "call_1.0123abcd.part")
+    file.finish([piece(Channel.AGENT, 0, 1.0)], 1)
+    assert marks_in(file.path.read_bytes()) == ([b"0123abcd"], SOUND)
+    assert marks_in(header(5, [b"0123abcd", b"4567abcd"])) == ([b"0123abcd", b"4567abcd"], SOUND + 8)
+    for strange in (b"", b"RIFF", wav_header(5, 8000, 2) + bytes(100), header(5, [])):
+        with pytest.raises(ValueError, match="no recording"):
+            marks_in(strange)
+
+
+def test_our_own_reader_passes_over_the_marks(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "call_1.0123abcd.wav")
+    file.finish([piece(Channel.AGENT, 0, *[0.5] * 10), piece(Channel.CALLER, 0, *[0.5] * 10)], 10)
+    assert read_wav(file.path).samples == pytest.approx(0.5, abs=1e-4)
 
 
 def test_one_at_a_time_has_a_file(tmp_path: Path) -> None:
@@ -233,7 +262,7 @@ def test_whatever_is_written_where_every_sample_is_in_its_place(
                 end = max(end, index + len(values)) if values else end
             assert np.array_equal(read(file.path), expected[:, :end])
         size = file.finish([], length)
-        assert size == (44 + 4 * length if length else 0)
+        assert size == (SOUND + 4 * length if length else 0)
         if length:
             expected[:, length:] = 0
             assert np.array_equal(read(file.path), expected[:, :length])
@@ -266,7 +295,7 @@ def test_a_slow_disk_makes_silence_and_holds_nobody_up(tmp_path: Path) -> None:
     assert writer.refused == 4
     done = writer.finish(file, [piece(Channel.AGENT, 80, *ones)], 90)
     file.go_on.set()
-    assert done.result(10) == 44 + 4 * 90
+    assert done.result(10) == SOUND + 4 * 90
     agent = read(file.path)[Channel.AGENT]
     assert agent[:40].all()
     assert not agent[40:80].any(), "what was refused"
@@ -283,7 +312,7 @@ def test_a_writer_that_closes_writes_what_waits_and_takes_no_more(tmp_path: Path
     with pytest.raises(OSError, match="any more"):
         writer.finish(file, [], 1).result(0)
     file.go_on.set()
-    assert done.result(10) == 48
+    assert done.result(10) == SOUND + 4
 
 
 def test_a_fault_in_one_recording_ends_no_other(tmp_path: Path) -> None:
@@ -294,7 +323,7 @@ def test_a_fault_in_one_recording_ends_no_other(tmp_path: Path) -> None:
     writer = RecordingWriter()
     writer.put(Broken(tmp_path / "b.part"), [])
     whole = RecordingFile(tmp_path / "a.part")
-    assert writer.finish(whole, [piece(Channel.AGENT, 0, 1.0)], 1).result(10) == 48
+    assert writer.finish(whole, [piece(Channel.AGENT, 0, 1.0)], 1).result(10) == SOUND + 4
     writer.close()
 
 

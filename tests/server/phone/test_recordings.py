@@ -292,6 +292,18 @@ async def test_a_second_stream_of_a_call_goes_on_after_the_first(
     assert empty(folder)
 
 
+async def test_a_second_stream_that_sounds_as_the_first_is_not_taken_for_it(
+    calls: Database, storage: Storage, folder: Path
+) -> None:
+    call_id = new_call(calls)
+    async with running(calls, storage, folder) as made:
+        for _ in range(3):
+            recorder = made.service.open(call_id)
+            made.talk(recorder, 1.0)
+            await recorder.close()
+    assert read(stored(storage, call_id)).shape == (2, 5 * RATE)
+
+
 async def test_a_first_stream_is_kept_where_the_second_finds_no_room(
     calls: Database, storage: Storage, folder: Path
 ) -> None:
