@@ -21,6 +21,7 @@ BRIEFING_STATUS_PATH: Final = "/telephony/briefing/{call_id}/status"
 MUSIC_PATH: Final = "/telephony/hold.wav"
 
 TRANSFERRED: Final = "transferred"
+NOT_TRANSFERRED: Final = "not transferred"
 CALLER_GONE: Final = "I am sorry, the caller has hung up. Goodbye."
 _NOT_REACHED: Final = {"busy": "busy", "no-answer": "no-answer", "completed": "declined"}
 
@@ -40,6 +41,8 @@ class WarmTransfers:
             desk.clock(), order, wish, sid=sid, history=history, ring_seconds=desk.options.ring_seconds
         )
         log.info("a call is transferred", call=order.call_id, warm=self._is_warm(transfer))
+        # From now on nobody has its stream: where the carrier cannot be asked, only this tells that it goes on.
+        await desk.parts.book.note(order.call_id, CallFacts(outcome=TRANSFERRED))
         if self._is_warm(transfer) and desk.background.spawn(self._call(transfer), "briefing") is None:
             transfer.fail("failed")
 
@@ -172,6 +175,8 @@ class WarmTransfers:
         returned = self._desk.transfers.back(call_id, sid, reason)
         if returned is None:
             return self._desk.carrier.hang_up()
+        note = self._desk.parts.book.note(call_id, CallFacts(outcome=NOT_TRANSFERRED))
+        self._desk.background.spawn(note, "noting a transfer that came to nothing")
         return self._desk.connect(sid, StreamTicket(returned.order, returned.resumption))
 
     async def _lost(self, call_id: str, request: CarrierRequest) -> CallOrder | None:
