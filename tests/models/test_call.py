@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 
+from agents.session.services import TurnRecord
 from media.audio.frames import SPEECH_RATE, Samples
 from media.audio.wav import read_wav
-from server.database import Database
+from media.speech.recognition.agreement import normalise_word
+from server.database import CallRecord, Database, record_call
 from server.database.tables import Call, Turn
 from server.engine import Engine
 from server.metrics import Metrics
+from server.phone.options import CallBrief
 from server.recording import RecordingLink
 from server.settings import Settings
 from server.settings.model import LlmSettings
@@ -42,11 +47,13 @@ async def engine_with(folder: Path, llm: LlmSettings | None = None) -> AsyncIter
         database.close()
 
 
-async def hold(engine: Engine, said: Sequence[Samples]) -> tuple[RecordingLink, list[tuple[str, dict[str, object]]]]:
+async def hold(
+    engine: Engine, said: Sequence[Samples], brief: CallBrief | None = None
+) -> tuple[RecordingLink, list[tuple[str, dict[str, object]]]]:
     """Hold one call with the demo agent; returns the link and what it was told."""
     events: list[tuple[str, dict[str, object]]] = []
     link = RecordingLink(said, show=lambda event, data: events.append((event, data)))
-    session = engine.open_session("demo", link, call_id="CAtest", peer="", channel="recording")
+    session = engine.open_session("demo", link, call_id="CAtest", peer="", channel="recording", brief=brief)
     async with asyncio.TaskGroup() as group:
         group.create_task(session.run())
         group.create_task(link.play(session))
@@ -148,3 +155,63 @@ async def test_an_endpoint_answers_over_the_wire(tmp_path: Path) -> None:
         async with engine_with(tmp_path, llm) as (engine, _):
             _link, events = await hold(engine, [clip("open_hours.wav")])
     assert [str(data["text"]) for event, data in events if event == "answer"][1] == "We close at ten tonight."
+
+
+async def spoken(engine: Engine, text: str) -> Samples:
+    """A caller's words, in the server's voice."""
+    voice = await engine.voice()
+    chunks = [chunk.samples async for chunk in voice.synthesise(text, deadline=0.0)]
+    return np.asarray(soxr.resample(np.concatenate(chunks), voice.rate, SPEECH_RATE), np.float32)
+
+
+async def test_who_is_called_can_say_that_it_was_the_last_time(tmp_path: Path) -> None:
+    opening = "Good day, this is Lucia, a voice agent. Your table is free after all."
+    brief = CallBrief("call_1", opening, "You have called Bob, who waits for a table.", outbound=True)
+    async with engine_with(tmp_path) as (engine, database):
+        await database.run(record_call, CallRecord("call_1", "demo", "phone", "+15550100", datetime.now(UTC)))
+        await engine.prepare("demo", [opening])
+        said = [clip("open_hours.wav"), await spoken(engine, "Please take me off your list.")]
+        link, events = await hold(engine, said, brief)
+    assert link.hung_up == "opted out"
+    assert ("opt_out", {}) in events
+    database = Database(Settings(data_dir=tmp_path).database_url)
+    try:
+        turns = database.run_here(lambda session: session.query(Turn).order_by(Turn.sequence).all())
+        assert [(call.id, call.end_reason) for call in database.run_here(lambda s: s.query(Call).all())] == [
+            ("call_1", "opted out")
+        ]
+    finally:
+        database.close()
+    assert [turn.call_id for turn in turns] == ["call_1"] * 4
+    assert turns[0].heard == opening
+    assert "off your list" in turns[2].transcript and turns[2].heard == ""
+    assert "will not call you again" in turns[3].heard
+
+
+async def words_off(engine: Engine, turn: TurnRecord, link: RecordingLink) -> list[float]:
+    """Seconds by which the words of a turn are off the recogniser's own alignment; those that are there once."""
+    assert engine.recogniser is not None
+    off: list[float] = []
+    for words, track in ((turn.caller_words, link.caller_track), (turn.agent_words, link.agent_track)):
+        if not words:
+            continue
+        begin = max(0, round((words[0].start - 0.5) * SPEECH_RATE))
+        samples = np.concatenate(track)[begin : round((words[-1].end + 0.5) * SPEECH_RATE)]
+        heard = await engine.recogniser.transcribe(samples, deadline=0.0, language="en", word_times=True)
+        known = {normalise_word(word.text): word.start + begin / SPEECH_RATE for word in heard.words}
+        said = [normalise_word(word.text) for word in words]
+        once = [(plain, word) for plain, word in zip(said, words, strict=True) if said.count(plain) == 1]
+        off += [abs(known[plain] - word.start) for plain, word in once if plain in known]
+    return off
+
+
+async def test_words_have_the_times_at_which_they_are_in_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[TurnRecord] = []
+    async with engine_with(tmp_path) as (engine, _):
+        monkeypatch.setattr(engine, "turn", lambda session_id, record: kept.append(record))
+        link, _events = await hold(engine, [clip("open_hours.wav"), clip("book_table.wav")])
+        off = [seconds for turn in kept for seconds in await words_off(engine, turn, link)]
+    assert len(off) > 15
+    assert np.median(off) < 0.2 and np.quantile(off, 0.9) < 0.5, sorted(off)
