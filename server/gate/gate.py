@@ -168,7 +168,7 @@ class Gate:
     async def answer(self, request: Request) -> Response:
         """Run an endpoint. Raises `HTTPException`, and what is a fault of ours."""
         found = request.scope.get("visavis.found")
-        if found is None:
+        if found is None or any("\x00" in value for value in found[1].values()):  # PostgreSQL takes no NUL in a text
             raise HTTPException(404)
         resource: Resource = found[0]
         endpoint = resource.endpoint(request.method)
