@@ -118,6 +118,14 @@ class AnsweringDetector:
         """Whether no further verdict can come."""
         return self._closed or (self.verdict is not None and self.verdict.sure)
 
+    @property
+    def _listens(self) -> bool:
+        """Whether words are still wanted: of a machine until its greeting is over, for how it goes on matters."""
+        if self._closed or self._over:
+            return False
+        verdict = self.verdict
+        return verdict is None or not verdict.sure or verdict.party in (Party.MACHINE, Party.SCREENER)
+
     def close(self) -> None:
         """A turn of the other one was answered: who it is does not matter any more."""
         self._closed = True
@@ -125,8 +133,10 @@ class AnsweringDetector:
     def next_deadline(self, now: float) -> float | None:
         """When `tick` is due, later than `now`; None: not before something is heard."""
         times = [self._greeting_ends()]
+        if self._listens:
+            times += self._asks[:1]
         if not self.settled:
-            times += [self.options.watched, *self._asks[:1]]
+            times.append(self.options.watched)
             if self._certain is not None:
                 times.append(self._certain + self.options.opening)
             if self.verdict is None:
@@ -197,8 +207,9 @@ class AnsweringDetector:
     def tick(self, now: float) -> list[Outcome]:
         """What follows from the time alone."""
         outcomes: list[Outcome] = []
-        if not self.settled:
+        if self._listens:
             outcomes += self._ask(now)
+        if not self.settled:
             outcomes += self._judge(now)
         if not self._over and now >= self._greeting_ends():
             self._over = True
@@ -218,7 +229,7 @@ class AnsweringDetector:
 
     def _want(self, now: float) -> list[Outcome]:
         """Words are wanted, unless they have only just been asked for and nobody has fallen silent since."""
-        if self.settled or (self._began is not None and now - self._asked < self.options.apart):
+        if not self._listens or (self._began is not None and now - self._asked < self.options.apart):
             return []
         self._asked = now
         return [WordsWanted(urgent=self.verdict is None)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -17,12 +17,12 @@ from server.phone.call import PhoneCall
 from server.phone.link import PhoneLink
 from server.phone.options import SessionFactory
 from server.phone.watch import AnsweringWatch
-from telephony.answering import AnsweringOptions, Verdict
+from telephony.answering import AnsweringOptions, GreetingOver, Verdict
 from telephony.greetings import Party
 
 PATIENCE: Final = 60.0
 """Seconds that we wait for a person after a screener was told who is calling."""
-NO_HURRY: Final = AnsweringOptions(decide=PATIENCE, last_ask=PATIENCE, watched=PATIENCE)
+NO_HURRY: Final = AnsweringOptions(decide=2 * PATIENCE, last_ask=2 * PATIENCE, watched=2 * PATIENCE)
 """For that time: nobody has to be told apart within 2.5 s, and silence is no person."""
 _DISMISSALS: Final = {
     Party.MACHINE: "a machine answered",
@@ -149,7 +149,7 @@ class _OutboundCall:
         await self._note(CallFacts(answered_by="machine"))
         link = self._call.next_link()
         link.watch = watch.hear
-        message = self._announcement(link, text, watch, hang_up="message left")
+        message = self._announcement(link, text, self._records(watch), hang_up="message left")
         watch.on_beep = message.again
         await self._call.converse(message)
         await self._note(CallFacts(outcome="message left" if message.spoken else "machine"))
@@ -158,7 +158,7 @@ class _OutboundCall:
         """Say who is calling, wait for the person, and talk with them."""
         link = self._call.next_link()
         link.watch = watch.hear
-        await self._call.converse(self._announcement(link, self._introduction(), watch))
+        await self._call.converse(self._announcement(link, self._introduction(), watch.greeting_over))
         deadline = self._loop.time() + PATIENCE
         while self._call.gone is None and self._call.hung_up is None and self._loop.time() < deadline:
             async with self._watch(NO_HURRY) as later:
@@ -181,10 +181,24 @@ class _OutboundCall:
             return None
         return watch.verdict.result()
 
-    def _announcement(self, link: PhoneLink, text: str, watch: AnsweringWatch, *, hang_up: str = "") -> Announcement:
-        """Speaks when the machine has finished."""
+    def _records(self, watch: AnsweringWatch) -> asyncio.Future[None]:
+        """Done when the machine has finished and records; cancelled where it has said meanwhile that it cannot."""
+        ready: asyncio.Future[None] = self._loop.create_future()
+
+        def over(greeting: asyncio.Future[GreetingOver]) -> None:
+            if greeting.cancelled() or watch.reading.full:
+                ready.cancel()
+            elif not ready.done():
+                ready.set_result(None)
+
+        watch.greeting_over.add_done_callback(over)
+        return ready
+
+    def _announcement(
+        self, link: PhoneLink, text: str, begin: asyncio.Future[Any], *, hang_up: str = ""
+    ) -> Announcement:
         voice, speed = self._factory.voice_of(self._order.agent_id), self._definition.voice.speed
-        return Announcement(link, voice, [text], speed=speed, begin=watch.greeting_over, hang_up=hang_up)
+        return Announcement(link, voice, [text], speed=speed, begin=begin, hang_up=hang_up)
 
     def _introduction(self) -> str:
         """What a screener is told."""
@@ -200,7 +214,7 @@ class _OutboundCall:
     async def _note_person(self, watch: AnsweringWatch) -> None:
         """Nothing sure has said otherwise: whoever was taken for a person is one."""
         last = watch.verdicts[-1] if watch.verdicts else None
-        human = last is not None and last.party is Party.HUMAN and last.why != "silence"
+        human = last is not None and last.party is Party.HUMAN and watch.spoke
         await self._note(CallFacts(answered_by="human" if human else "unknown"))
 
     async def _note(self, facts: CallFacts) -> None:

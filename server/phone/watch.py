@@ -17,7 +17,7 @@ from media.speech.protocols import SpeechRecogniser
 from media.speech.recognition.utterance import UtteranceRecogniser
 from media.worker import Superseded, WorkerError
 from telephony.answering import AnsweringDetector, AnsweringOptions, GreetingOver, Outcome, Verdict, WordsWanted
-from telephony.greetings import Reading
+from telephony.greetings import Party, Reading
 from telephony.tones import ToneHeard, ToneListener
 
 PREROLL: Final = SPEECH_RATE // 4
@@ -89,8 +89,14 @@ class AnsweringWatch:
 
     @property
     def listening(self) -> bool:
-        """Whether there is still something to learn."""
-        return not self._closed and not (self.sure.done() and self.greeting_over.done())
+        """Whether there is still something to learn: of a machine even when its greeting seems to be over."""
+        verdict = self._detector.verdict
+        return not self._closed and not (self.sure.done() and verdict is not None and verdict.party is Party.HUMAN)
+
+    @property
+    def spoke(self) -> bool:
+        """Whether anybody has said anything."""
+        return self._utterance is not None
 
     @property
     def reading(self) -> Reading:
