@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 
 import structlog
 
@@ -42,6 +43,18 @@ _EVENTS: dict[SpeechEventKind, type[ev.SpeechHinted | ev.SpeechStarted | ev.Sile
     SpeechEventKind.RESUMED: ev.SpeechHinted,
     SpeechEventKind.STOPPED: ev.SpeechStopped,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TurnVoice:
+    """Where there was voice in a turn and what was recognised when, on the clock."""
+
+    stretches: tuple[tuple[float, float], ...]
+    hypotheses: tuple[tuple[float, str], ...]
+
+    def words(self, text: str) -> tuple[TimedWord, ...]:
+        """When the turn's words were said, on the clock; see `media.speech.recognition.spreading`."""
+        return spread_words(text, self.stretches, self.hypotheses)
 
 
 class Listener:
@@ -108,18 +121,15 @@ class Listener:
         if turn_id == self._turn_id:
             self._turn_id = self._utterance = None
 
-    def words(self, turn_id: int, text: str) -> tuple[TimedWord, ...]:
-        """When the words of the open turn were said, on the clock; () for one that was typed.
-
-        Where the recogniser does not tell they are spread over the voice, see `media.speech.recognition.spreading`.
-        """
+    def voice(self, turn_id: int) -> TurnVoice | None:
+        """What tells when the words of the open turn were said; None for one that was typed."""
         if turn_id != self._turn_id:
-            return ()
+            return None
         since = self._opened_at - PREROLL / SPEECH_RATE
         voice = [stretch for stretch in self._voice if stretch[1] > since]
         if self._voice_since is not None:  # a turn that was too long ends in the middle of a breath
             voice.append((self._voice_since, self._clock()))
-        return spread_words(text, voice, self._hypotheses)
+        return TurnVoice(tuple(voice), tuple(self._hypotheses))
 
     def _note_voice(self, kind: SpeechEventKind, moment: float) -> None:
         """Keep where there was voice."""

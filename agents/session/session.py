@@ -20,7 +20,7 @@ from agents.conversation.policy import TurnPolicy
 from agents.dialogue import Dialogue
 from agents.link import AudioLink
 from agents.opt_out import asks_not_to_be_called
-from agents.session.listening import Listener
+from agents.session.listening import Listener, TurnVoice
 from agents.session.services import Recorder, Services, TurnRecord
 from agents.session.speaking import Speaker
 from media.audio.frames import AudioFrame
@@ -88,6 +88,7 @@ class Session:
         self._ended = asyncio.Event()
         self._end_reason = ""
         self._open: dict[int, TurnRecord] = {}
+        self._voices: dict[int, TurnVoice] = {}  # of the confirmed turns among them
         self._state = ""
         self._caller_speaks = False
         spawn, dispatch, clock = self._spawn, self._dispatch, self._loop.time
@@ -235,7 +236,8 @@ class Session:
             self._finish(turn_id)
         record = self._record(action.turn_id)
         record.transcript = action.text
-        record.caller_words = self._since_began(self._listener.words(action.turn_id, action.text))
+        if (voice := self._listener.voice(action.turn_id)) is not None:
+            self._voices[action.turn_id] = voice
         record.timeline.speech_ended, record.timeline.confirmed = action.ended_at, self._loop.time()
         self._listener.close_turn(action.turn_id)
         self._dialogue.commit(action.turn_id, action.text)
@@ -320,6 +322,8 @@ class Session:
         if record is None:
             return
         record.heard = self._speaker.playout.text_heard(turn_id)
+        if (voice := self._voices.pop(turn_id, None)) is not None:  # not before: the caller waits for the answer
+            record.caller_words = self._since_began(voice.words(record.transcript))
         record.agent_words = self._since_began(self._speaker.words_heard(turn_id))
         record.timeline.finished = self._loop.time()
         self._dialogue.heard(turn_id, record.heard, interrupted=record.interrupted and bool(record.heard))

@@ -15,6 +15,8 @@ from itertools import accumulate
 from media.speech.protocols import TimedWord
 from media.speech.recognition.agreement import normalise_word
 
+MOST_HYPOTHESES = 50
+"""More of them tell nothing new: of a long turn's only some are looked at."""
 Stretch = tuple[float, float]
 """Where there was voice: its begin and end, in seconds of any clock."""
 
@@ -50,8 +52,8 @@ def _anchors(
     """Weights of text and the seconds of voice in which they were said, both growing."""
     plain = [normalise_word(word) for word in words]
     anchors = [(0.0, 0.0)]
-    for until, text in sorted(hypotheses):
-        known = _agreeing(plain, [normalise_word(word) for word in text.split()])
+    for until, text in sorted(hypotheses)[:: 1 + len(hypotheses) // MOST_HYPOTHESES]:
+        known = _agreeing(words, plain, text.split())
         seconds = _voiced_until(voice, voiced, until)
         if not 0 < known < len(words):
             continue
@@ -62,10 +64,11 @@ def _anchors(
     return [*anchors, (float(weights[-1]), voiced[-1])]
 
 
-def _agreeing(words: Sequence[str], heard: Sequence[str]) -> int:
+def _agreeing(words: Sequence[str], plain: Sequence[str], heard: Sequence[str]) -> int:
+    """How many words at the beginning are the same; `plain` are those of `words` without case and marks."""
     count = 0
     for word, other in zip(words, heard, strict=False):
-        if word != other:
+        if word != other and plain[count] != normalise_word(other):
             break
         count += 1
     return count
