@@ -172,7 +172,8 @@ def mend(path: Path) -> int | None:
 class RecordingWriter:
     """Writes the recordings of all calls, in order, on a thread of its own: nobody who speaks waits for a disk.
 
-    It takes `MOST_WAITING` blocks; what comes while it is full is refused, and stays silent.
+    It takes `MOST_WAITING` blocks; what comes while it is full is refused, and stays silent. The thread begins with the
+    first one.
     """
 
     def __init__(self, most: int = MOST_WAITING) -> None:
@@ -181,8 +182,7 @@ class RecordingWriter:
         self._waiting: deque[Callable[[], object]] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="recordings-writer", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def put(self, file: RecordingFile, pieces: Sequence[Piece]) -> bool:
         """Have these written; False where there is no room for them."""
@@ -190,8 +190,7 @@ class RecordingWriter:
             if self._closed or len(self._waiting) >= self._most:
                 self.refused += 1
                 return False
-            self._waiting.append(lambda: file.write(pieces))
-            self._changed.notify()
+            self._take(lambda: file.write(pieces))
         return True
 
     def finish(self, file: RecordingFile, pieces: Sequence[Piece], length: int) -> Future[int]:
@@ -214,8 +213,7 @@ class RecordingWriter:
             if self._closed:
                 done.set_exception(OSError(errno.EPIPE, "nothing is written any more"))
                 return done
-            self._waiting.append(work)
-            self._changed.notify()
+            self._take(work)
         return done
 
     def close(self) -> None:
@@ -223,6 +221,14 @@ class RecordingWriter:
         with self._changed:
             self._closed = True
             self._changed.notify()
+
+    def _take(self, work: Callable[[], object]) -> None:
+        """With the lock held."""
+        self._waiting.append(work)
+        self._changed.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="recordings-writer", daemon=True)
+            self._thread.start()
 
     def _serve(self) -> None:
         while True:

@@ -8,6 +8,7 @@ way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import secrets
 import threading
@@ -188,7 +189,7 @@ class Recordings:
             if path is None:
                 break
             self._guarded(partial(self._store, path))
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # nobody waits any more, the loop is closed
             loop.call_soon_threadsafe(self._stopped.set)
 
     def _guarded(self, work: Callable[[], object]) -> None:
