@@ -20,7 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -330,6 +330,11 @@ class Resources:
     threads: int
     descriptors: int
 
+    def beyond(self, other: Resources) -> dict[str, int]:
+        """How many more of each there are than there were."""
+        counts = {each.name: getattr(self, each.name) - getattr(other, each.name) for each in fields(self)}
+        return {name: count for name, count in counts.items() if count > 0}
+
 
 def resources() -> Resources:
     """Those of this one."""
@@ -337,17 +342,12 @@ def resources() -> Resources:
     return Resources(len(asyncio.all_tasks()), threading.active_count(), psutil.Process().num_fds())
 
 
-async def left_behind(before: Resources, scratch: Path) -> list[str]:
-    """What is there now and was not before."""
-    for _ in range(50):  # the other ends of sockets close in their own time
-        now = resources()
-        if (now.tasks, now.threads, now.descriptors) <= (before.tasks, before.threads, before.descriptors):
-            break
+async def left_behind(before: Resources, scratch: Path, *, patience_s: float = 5.0) -> list[str]:
+    """What is there now and was not before. The other ends of sockets close in their own time: `patience_s`."""
+    give_up = time.monotonic() + patience_s
+    while (more := resources().beyond(before)) and time.monotonic() < give_up:
         await asyncio.sleep(0.1)
-    wrong = []
-    for name in ("tasks", "threads", "descriptors"):
-        if getattr(now, name) > getattr(before, name):
-            wrong.append(f"{getattr(now, name) - getattr(before, name)} {name} were left: {_described(name)}")
+    wrong = [f"{count} {name} were left: {_described(name)}" for name, count in more.items()]
     wrong += [f"file {path.name} was left" for path in scratch.rglob("*") if path.is_file()]
     return wrong
 
