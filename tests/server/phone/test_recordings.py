@@ -25,7 +25,9 @@ from server.database import Database
 from server.database.tables import Account, PhoneCall
 from server.phone.recording import CallRecorder
 from server.phone.recordings import NO_ROOM, Recordings, forget_recording, recording_key
+from server.settings import StorageSettings
 from server.storage import LocalStore, Storage, StorageFailed
+from server.storage.s3 import S3Files
 from server.storage.store import Store
 from tests.server.phone.recorded import RATE, read
 from tests.server.storage.conftest import ANNA, BEN, Clock, storage_of
@@ -48,13 +50,14 @@ class Disk(LocalStore):
         super().write(location, source, media_type)
 
 
+def two_accounts(session: Session) -> None:
+    for account in (ANNA, BEN):
+        session.add(Account(id=account, name=account, plan="enterprise", created=datetime.now(UTC)))
+
+
 @pytest.fixture
 def calls(database: Database) -> Database:
-    def enter(session: Session) -> None:
-        for account in (ANNA, BEN):
-            session.add(Account(id=account, name=account, plan="enterprise", created=datetime.now(UTC)))
-
-    database.run_here(enter)
+    database.run_here(two_accounts)
     return database
 
 
@@ -290,6 +293,27 @@ async def test_a_second_stream_of_a_call_goes_on_after_the_first(
     assert not agent[RATE : 2 * RATE].any()
     assert (agent[2 * RATE :] == 16384).all()
     assert empty(folder)
+
+
+async def test_streams_are_joined_in_a_bucket_and_noted_in_postgresql_too(
+    postgres_url: str, s3_settings: StorageSettings, clock: Clock, folder: Path, tmp_path: Path
+) -> None:
+    database = Database(postgres_url, threads=4)
+    try:
+        database.migrate()
+        database.run_here(two_accounts)
+        storage = storage_of(database, S3Files(s3_settings), clock, tmp_path, quota=QUOTA)
+        call_id = new_call(database)
+        async with running(database, storage, folder) as made:
+            for level in (0.25, 0.5):
+                recorder = made.service.open(call_id)
+                made.talk(recorder, 1.0, level)
+                await recorder.close()
+            await until(lambda: empty(folder))
+        assert row(database, call_id) == (recording_key(call_id), None)
+        assert read(stored(storage, call_id)).shape == (2, 3 * RATE)
+    finally:
+        database.close()
 
 
 async def test_a_second_stream_that_sounds_as_the_first_is_not_taken_for_it(
