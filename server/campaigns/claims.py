@@ -7,7 +7,7 @@ after it. The campaign's locked row keeps other processes from taking the same c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -21,7 +21,7 @@ from server.campaigns.refusals import Follows, follows
 from server.campaigns.rules import Hours, Rules, WindowShut
 from server.campaigns.store import ContactStatus, Status, locked
 from server.credits import InsufficientCredits
-from server.database.tables import Campaign, CampaignContact
+from server.database.tables import Account, Campaign, CampaignContact, PhoneCall
 from telephony.numbers import zones_of
 from telephony.quiet_hours import QuietHours
 
@@ -61,11 +61,13 @@ class Claims:
     """Takes contacts and orders their calls.
 
     `quiet`: the server's quiet hours. `home`: the IANA zones that hold for numbers that say nothing of where they are.
+    `window`: how many calls an account of a plan may make in how many seconds, None for any number.
     """
 
     orders: Orders
     quiet: QuietHours
     home: Sequence[str]
+    window: Callable[[str], tuple[int, int] | None] = lambda _: None
 
     def next_call(self, session: Session, campaign_id: str, now: datetime) -> str | Step:
         """Order the next call of a campaign: the call's id, to be started once this transaction is committed."""
@@ -77,7 +79,7 @@ class Claims:
             hours = Hours(rules.window, self.quiet)
         except WindowShut as error:  # the server's quiet hours have changed since
             return _pause(campaign, f"The window {error}", now)
-        if _calling(session, campaign_id) >= rules.concurrency:
+        if _calling(session, campaign_id) >= rules.concurrency or self._window_full(session, campaign.account_id, now):
             return Step.NOTHING
         due = _due(session, campaign_id, now)
         for contact in due:
@@ -89,6 +91,19 @@ class Claims:
             else:
                 return self._order(session, campaign, contact, now)
         return Step.MOVED if due else Step.NOTHING
+
+    def _window_full(self, session: Session, account_id: str, now: datetime) -> bool:
+        """Whether the account has made as many calls as its plan allows in a while, those over the API included."""
+        window = self.window(session.get_one(Account, account_id).plan)
+        if window is None:
+            return False
+        most, seconds = window
+        query = select(func.count()).where(
+            PhoneCall.account_id == account_id,
+            PhoneCall.direction == "outbound",
+            PhoneCall.created > now - timedelta(seconds=seconds),
+        )
+        return (session.scalar(query) or 0) >= most
 
     def _order(self, session: Session, campaign: Campaign, contact: CampaignContact, now: datetime) -> str | Step:
         try:

@@ -18,6 +18,7 @@ from server.campaigns.outcomes import finish, ready, settle_lost, unfinished
 from server.campaigns.turns import Turns
 from server.database import Database
 from server.settings import Settings
+from server.settings.platform import parse_window
 from telephony.numbers import zones_of
 from telephony.quiet_hours import QuietHours
 
@@ -41,7 +42,7 @@ class Dialler(Orders, Protocol):
 
 
 class CampaignRunner:
-    """`start` once, `close` once. `quiet`, `home`: see `Claims`; `clock`: the time, with its zone."""
+    """`start` once, `close` once. `quiet`, `home`, `window`: see `Claims`; `clock`: the time, with its zone."""
 
     def __init__(
         self,
@@ -50,12 +51,13 @@ class CampaignRunner:
         *,
         quiet: QuietHours,
         home: Sequence[str] = ("UTC",),
+        window: Callable[[str], tuple[int, int] | None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         every_s: float = EVERY_S,
     ) -> None:
         self._database = database
         self._dialler = dialler
-        self._claims = Claims(dialler, quiet, home)
+        self._claims = Claims(dialler, quiet, home, window)
         self._clock = clock
         self._every_s = every_s
         self._turns = Turns()
@@ -67,8 +69,17 @@ class CampaignRunner:
     def of(cls, settings: Settings, database: Database, dialler: Dialler) -> CampaignRunner:
         """As the settings say."""
         telephony = settings.telephony
-        quiet = QuietHours(telephony.quiet_from, telephony.quiet_until)
-        return cls(database, dialler, quiet=quiet, home=zones_of(telephony.number) or ("UTC",))
+
+        def window(plan: str) -> tuple[int, int] | None:
+            return parse_window(settings.plans.of(plan).call) if settings.limits.enabled else None
+
+        return cls(
+            database,
+            dialler,
+            quiet=QuietHours(telephony.quiet_from, telephony.quiet_until),
+            home=zones_of(telephony.number) or ("UTC",),
+            window=window,
+        )
 
     def start(self) -> None:
         """Begin."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,10 +17,12 @@ from server.campaigns import store
 from server.campaigns.contacts import Contact
 from server.campaigns.outcomes import call_ended
 from server.campaigns.rules import Retried, Retry, Rules, Window
-from server.campaigns.runner import STARTS
+from server.campaigns.runner import STARTS, CampaignRunner
 from server.credits import ledger
 from server.database import Database, create_account
 from server.database.tables import CampaignContact, PhoneCall
+from server.settings import Settings
+from telephony.quiet_hours import QuietHours
 from tests.server.campaigns.world import CREDITS, NOON, PRICE, CampaignWorld, FakeDialler, contacts, number
 
 
@@ -210,6 +212,44 @@ async def test_an_account_with_enough_calls_under_way_waits(world: CampaignWorld
     assert world.view(campaign).status == "running"
     world.dialler.refuses.clear()
     assert len(await world.look()) == 2
+
+
+async def test_an_account_makes_as_many_calls_in_a_while_as_its_plan_allows(any_world: CampaignWorld) -> None:
+    world = any_world
+    world.campaign(9, Rules(concurrency=50))
+    asked: list[str] = []
+
+    def window(plan: str) -> tuple[int, int]:
+        asked.append(plan)
+        return 4, 3600
+
+    runner = CampaignRunner(
+        world.database, world.dialler, quiet=QuietHours(time(21), time(8)), window=window, clock=lambda: world.now
+    )
+    await runner.round()
+    await runner.started()
+    assert (len(world.dialler.started), set(asked)) == (4, {"enterprise"})
+    world.now += timedelta(minutes=60)
+    world.dialler.now = world.now
+    await runner.round()
+    await runner.started()
+    assert len(world.dialler.started) == 8
+    assert world.balance() == CREDITS - 8 * PRICE
+
+
+async def test_the_runners_rules_are_those_of_the_settings(settings: Settings, database: Database) -> None:
+    world = CampaignWorld(database)
+    plans = settings.plans.model_copy(
+        update={"enterprise": settings.plans.enterprise.model_copy(update={"call": "1 per hour"})}
+    )
+    settings = settings.model_copy(update={"plans": plans})
+    world.now = world.dialler.now = datetime.now(UTC)
+    world.campaign([Contact("+18005550123"), *contacts(5)], Rules(Window(time(0), time(23, 59)), concurrency=50))
+    always = settings.telephony.model_copy(update={"quiet_from": time(0), "quiet_until": time(0)})
+    runner = CampaignRunner.of(settings.model_copy(update={"telephony": always}), database, world.dialler)
+    await runner.round()
+    await runner.started()
+    assert len(world.dialler.started) == 1  # it is never 23:59 for all of them
 
 
 @pytest.mark.parametrize("code", ["SPEND_DAY", "NO_SUCH_AGENT", "NOT_CONFIGURED", "SOMETHING_NEW"])
