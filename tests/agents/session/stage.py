@@ -20,10 +20,13 @@ from media.audio.frames import SPEECH_RATE, AudioFrame, Samples
 from media.audio.playout import Playout
 from media.speech.activity.silero import SileroModel, State
 from media.speech.protocols import SpeechChunk, SpokenWord, Transcript
+from tests.virtual_time import run_virtual
 
 FRAME = SPEECH_RATE // 50
 RATE = 8000
 SECONDS_PER_CHARACTER = 0.05
+GREETING_ENDS = 1.0
+"""Seconds into the call when the greeting has been heard."""
 PHRASES = {
     Phrase.GREETING: ["Hello there."],
     Phrase.REPROMPT: ["Still there?"],
@@ -241,3 +244,24 @@ class Stage:
                 self.line.heard.append((self.now, frame.samples))
                 self.session.heard(frame.end)
             await asyncio.sleep(0.02)
+
+
+def on_stage(
+    model: ChatModel,
+    play: Callable[[Stage], Coroutine[Any, Any, None]],
+    *,
+    before: Callable[[Stage], None] = lambda stage: None,
+    **options: Any,
+) -> Stage:
+    """Run a play to its end; nothing may be left running. `before`: what happens before the call begins."""
+
+    async def main() -> Stage:
+        stage = Stage(model, **options)
+        before(stage)
+        running = asyncio.all_tasks()
+        await stage.run(lambda: play(stage))
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() <= running
+        return stage
+
+    return run_virtual(main)
