@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel, StringConstraints
+from pydantic import Field, RootModel
 
 from server.calling.steps import GOING_ON
 from server.families.calls import CallRecord, TurnRecord
+from server.families.campaign_shapes import Variables
 from server.gate.models import AnswerModel, CamelRequest, Identifier, QueryModel, Said
 from server.jobs.shapes import Sign, timestamp
 
 Status = Literal["active", "queued", "ringing", "in-progress", "completed", "busy", "no-answer", "failed", "canceled"]
-VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
-VariableValue = Annotated[str, StringConstraints(max_length=500)] | bool | int | float
 Number = Annotated[Said, Field(max_length=40)]
 """A telephone number in E.164 form; what else is wrong with it is said by whoever looks at it."""
 
@@ -23,7 +22,7 @@ class OutboundRequest(CamelRequest):
 
     agent_id: Identifier
     phone_number: Number
-    variables: Annotated[dict[VariableName, VariableValue], Field(max_length=50)] = Field(default_factory=dict)
+    variables: Variables
 
 
 class CallsQuery(QueryModel):

@@ -113,6 +113,8 @@ def _problems(error: ValidationError) -> str:
 
 
 def _problem(item: Any) -> str:
+    if item["loc"][-1:] == ("[key]",):  # after the name itself, which need not be fit to be shown
+        return f"{item['loc'][0]}: a name in it has not the form that is expected"
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
     match item["type"]:
         case "missing":

@@ -128,9 +128,9 @@ async def test_the_same_order_with_the_same_key_is_one_call(dialler: Client, car
         ({"phoneNumber": "+393331234567"}, 403, "phoneNumber is in IT, and calls go only to: GB", "COUNTRY"),
         ({"phoneNumber": "+449012345678"}, 403, "phoneNumber is a premium-rate number", "COSTLY"),
         ({"agentId": "agent_unknown"}, 400, "agentId: there is no such agent", "NO_SUCH_AGENT"),
-        ({"variables": {"no name": "x"}}, 400, "variables", None),
+        ({"variables": {"no name": "x"}}, 400, "variables: a name in it has not the form", None),
         ({"variables": {"name": ["x"]}}, 400, "variables", None),
-        ({"variables": {"name": "x" * 501}}, 400, "variables", None),
+        ({"variables": {"name": "x" * 1001}}, 400, "variables.name", None),
     ],
 )
 async def test_what_is_wrong_with_an_order_is_named_and_nothing_is_left_of_it(
