@@ -32,9 +32,13 @@ OTHERS: Final = (
     ("Live faces in the browser", ("tests.bench.faces",)),
     ("Browser sessions on good and bad networks", ("tests.bench.browser", "--words")),
     ("What sessions leave behind", ("tests.bench.sessions",)),
+    ("Calls of ours: from picking up to the greeting", ("tests.bench.outbound",)),
+    ("Who answered: people and machines", ("tests.bench.answering",)),
+    ("Calls through a carrier on its worst day", ("tests.bench.carrier_calls", "--calls", "500")),
     ("Batch renders", ("tests.bench.studio",)),
     ("Renders over REST", ("tests.bench.renders",)),
     ("Throughput of the platform", ("tests.bench.platform",)),
+    ("REST traffic beside a call", ("tests.bench.beside_call", "--turns", "12")),
     ("Jobs and kill -9", ("tests.bench.jobs", "--kills", "20", "--jobs", "120")),
 )
 MANY: Final = 8
