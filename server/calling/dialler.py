@@ -23,7 +23,9 @@ from telephony.progress import CallState
 from telephony.twilio.rest import CarrierCall, CarrierRefused, CarrierUnavailable, CarrierUnsure, TwilioCalls
 
 MOST_STARTING: Final = 200
-"""Calls that wait for the carrier's answer at once; more are not ordered."""
+"""Calls that wait for their turn, or for the carrier's answer; more are not ordered."""
+AT_ONCE: Final = 16
+"""Calls that the carrier is asked for at once: fewer than its client has connections."""
 PLACE_S: Final = 25.0
 """The carrier's client has given up by then, its one retry included."""
 CLOSE_S: Final = 1.0
@@ -77,6 +79,7 @@ class Dialler:
         self._carrier = carrier
         self._now = now
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._line = asyncio.Semaphore(AT_ONCE)
         self.guard = guard
 
     @property
@@ -143,12 +146,20 @@ class Dialler:
         if self._carrier is None:
             await self._books.fail(call_id, "This server places no calls")
             return
-        asked = await self._database.run(_claim, call_id, self._now())
-        if asked is None:
+        async with self._line:  # claimed only when it is its turn: a claimed call is asked for at once
+            asked = await self._database.run(_claim, call_id, self._now())
+            placed = None if asked is None else await self._place(self._carrier, asked)
+        if placed is None:
             return
+        if await self._books.placed(call_id, placed) is CallState.CANCELED:
+            await self._end(call_id, placed.sid, ringing=True)
+
+    async def _place(self, carrier: TwilioCalls, asked: _Known) -> CarrierCall | None:
+        """What the carrier makes of it; None where it is not placed, or nobody knows."""
+        call_id = asked.call_id
         try:
             async with asyncio.timeout(PLACE_S):
-                placed = await self._carrier.place(
+                return await carrier.place(
                     to=asked.peer,
                     caller=asked.own_number,
                     answer_url=f"{self._url}/telephony/outbound/{call_id}",
@@ -159,12 +170,9 @@ class Dialler:
         except (CarrierRefused, CarrierUnavailable) as error:
             log.warning("a call was not placed", call=call_id, reason=str(error))
             await self._books.fail(call_id, str(error))
-            return
         except (CarrierUnsure, TimeoutError) as error:
             log.warning("it is not known whether a call was placed", call=call_id, reason=str(error))
-            return
-        if await self._books.placed(call_id, placed) is CallState.CANCELED:
-            await self._end(call_id, placed.sid, ringing=True)
+        return None
 
     async def hang_up(self, call_id: str) -> None:
         """End a call: one that rings is cancelled. One that has ended, or is not there, is let be.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.calling.owners import AgentOwners, first_account
@@ -59,10 +59,10 @@ class Numbers:
         return None if account is None else MappedNumber(called, mapped, account)
 
     def of(self, session: Session, account_id: str) -> list[MappedNumber]:
-        """An account's numbers; those of the settings belong to the account of their agent."""
-        rows = session.scalars(
-            select(PhoneNumber).where(PhoneNumber.account_id == account_id).order_by(PhoneNumber.number)
-        )
+        """An account's numbers, the first account's all; those of the settings belong to the account of their agent."""
+        operator = first_account(session) == account_id
+        query = select(PhoneNumber).order_by(PhoneNumber.number)
+        rows = session.scalars(query if operator else query.where(PhoneNumber.account_id == account_id))
         made = [MappedNumber(row.number, row.agent_id, row.account_id, row.created) for row in rows]
         configured = [
             MappedNumber(number, agent_id, account_id)
@@ -103,10 +103,9 @@ class Numbers:
 
     def remove(self, session: Session, account_id: str, number: str) -> MappedNumber | None:
         """Take away one of the account's numbers (the first account: anybody's); None where it has no such number."""
-        theirs = [PhoneNumber.account_id == account_id]
-        if first_account(session) == account_id:
-            theirs.append(PhoneNumber.number == number)
-        row = session.scalar(select(PhoneNumber).where(PhoneNumber.number == number, or_(*theirs)))
+        row = session.get(PhoneNumber, number, with_for_update=True)
+        if row is not None and account_id not in (row.account_id, first_account(session)):
+            row = None
         if row is None:
             return None
         removed = MappedNumber(row.number, row.agent_id, row.account_id, row.created)

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from server.calling.dialler import NEVER_PLACED, _claim
+from server.calling.dialler import AT_ONCE, NEVER_PLACED, _claim
 from server.database import Database
 from server.database.tables import PhoneCall
 from server.settings import Settings
-from telephony.twilio.rest import CarrierUnsure
+from telephony.twilio.rest import CarrierCall, CarrierUnavailable, CarrierUnsure
 from tests.peers.carrier import Misbehaviour, Person
 from tests.server.calling.line import Line, line
 from tests.server.calling.world import CALLEE, CREDITS, OURS, settings_of, sid
@@ -219,3 +219,29 @@ async def test_a_day_of_misbehaviour_leaves_every_call_in_its_right_state(
         assert {row.state for row in rows.values()} <= {"failed"}  # the carrier took no more requests
         answered = sum(call.status == "completed" for call in made.carrier.calls.values())
         assert (made.calls.balance(), made.calls.wrong()) == (CREDITS - 10 * answered, [])
+
+
+async def test_a_hundred_calls_are_asked_for_a_few_at_a_time(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with line(settings_of(settings, per_account=1000), database) as made:
+        ordered = [await made.calls.order(f"+44740012{number:04d}") for number in range(100)]
+        asked, most = 0, 0
+        twilio = made.calls.carrier
+        assert twilio is not None
+
+        async def slow(**_: object) -> CarrierCall:
+            nonlocal asked, most
+            asked += 1
+            most = max(most, asked)
+            await asyncio.sleep(0.01)
+            asked -= 1
+            raise CarrierUnavailable("too busy")
+
+        monkeypatch.setattr(twilio, "place", slow)
+        for call_id in ordered:
+            made.calls.dialler.begin(call_id)
+        await until(lambda: not made.calls.dialler.starting)
+        assert 1 < most <= AT_ONCE
+        assert {row.state for row in made.calls.rows()} == {"failed"}
+        assert (made.calls.balance(), made.calls.wrong()) == (CREDITS, [])

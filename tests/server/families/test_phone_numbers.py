@@ -74,7 +74,12 @@ async def test_only_who_runs_the_server_gives_numbers_away(client: Client) -> No
     assert (await client.post(NUMBERS, json=away, headers=stranger)).status_code == 403
     mine = await client.post(NUMBERS, json={"number": OURS, "agentId": "demo"})
     assert mine.status_code == 409  # it is theirs until it is removed
-    assert (await client.get(NUMBERS)).json() == {"data": []}
+    for headers in (client.world.headers, stranger):
+        (listed,) = (await client.get(NUMBERS, headers=headers)).json()["data"]
+        assert (listed["number"], listed["accountId"]) == (OURS, account)
+    other = client.world.stranger()
+    assert (await client.get(NUMBERS, headers=other)).json() == {"data": []}
+    assert (await delete(client, f"{NUMBERS}/{OURS}", other)).status_code == 404
     assert (await delete(client, f"{NUMBERS}/{OURS}")).status_code == 200
 
 
