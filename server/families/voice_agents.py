@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from server.families.agent_phone import AgentPhone, ShownPhone
 from server.families.desk import Desk, language_tag
 from server.gate.call import ApiCall, ApiResult
 from server.gate.errors import Invalid, NotFound
@@ -40,6 +41,7 @@ class AgentRequest(CamelRequest):
     voice_id: Identifier | None = None
     avatar_id: Identifier | None = None
     language: Language | None = None
+    phone: AgentPhone | None = None
 
 
 class AgentsQuery(QueryModel):
@@ -60,6 +62,7 @@ class VoiceAgent(AnswerModel):
     voice_id: str | None
     avatar_id: str | None
     language: str
+    phone: ShownPhone
     status: Literal["processing", "ready", "failed"]
     created_at: str
     updated_at: str
@@ -131,6 +134,7 @@ class VoiceAgents:
             "system_prompt": request.system_prompt,
             "greeting": request.greeting,
             "language": language or self._desk.voices().language_of(voice or "") or "en",
+            **({} if request.phone is None else {"phone": request.phone.model_dump()}),
             **({} if request.llm_model == SERVER_MODEL else {"llm": {"model": request.llm_model}}),
         }
         try:
@@ -169,6 +173,7 @@ def _shown(agent: AgentRecord) -> VoiceAgent:
         voice_id=agent.voice,
         avatar_id=agent.avatar_id,
         language=str(definition.get("language", "en")),
+        phone=ShownPhone.of(definition.get("phone")),
         status=agent.status,
         created_at=timestamp(agent.created),
         updated_at=timestamp(agent.updated),

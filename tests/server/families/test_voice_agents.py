@@ -37,6 +37,14 @@ async def test_an_agent_is_made_and_can_be_read(client: Client) -> None:
     assert (await client.get(f"{AGENTS}?id={made['id']}")).json() == {"data": made}
 
 
+async def test_how_it_behaves_on_the_telephone_is_kept(client: Client) -> None:
+    assert (await make(client))["phone"]["onMachine"] == "hang_up"
+    phone = {"onMachine": "leave_message", "message": "Please call us back.", "recording": True}
+    made = await make(client, phone=phone)
+    assert made["phone"].items() >= phone.items()
+    assert (await client.get(f"{AGENTS}?id={made['id']}")).json()["data"]["phone"] == made["phone"]
+
+
 async def test_an_agent_is_its_accounts_alone(client: Client) -> None:
     made = await make(client)
     stranger = client.world.stranger()
@@ -53,6 +61,8 @@ async def test_what_cannot_be_is_named(client: Client) -> None:
         ({"name": " "}, "name: "),
         ({"systemPrompt": None}, "systemPrompt: "),
         ({"ttsModel": "loud"}, "ttsModel: "),
+        ({"phone": {"onMachine": "shout"}}, "phone.onMachine: "),
+        ({"phone": {"onMachine": "leave_message"}}, "phone: message must be set where onMachine is leave_message"),
         ({"llmModel": "gpt-x"}, "llmModel: there is no such model here; there are: default, large-model"),
         ({"voiceId": "nobody"}, "voiceId: there is no voice"),
         ({"voiceId": "kokoro:ef_dora", "language": "en"}, "voiceId: kokoro:ef_dora speaks es"),
