@@ -1,9 +1,9 @@
 """Card numbers taken out of what was said on the telephone, before it is kept or logged. Pure.
 
-A card number (ISO/IEC 7812) has 13 to 19 digits of which the last is a check digit (Luhn). People say it in groups,
-digit by digit or with "double four", and recognisers write it as any of that. The security code and the date tend to
-follow in the same breath and go with it (PCI DSS forbids keeping the code). A number that is spread over several turns
-is not seen, nor is one that was misheard: then its check digit is wrong.
+A card number (ISO/IEC 7812) has 13 to 19 digits, the first no 0 and the last a check digit (Luhn). People say it in
+groups, digit by digit or with "double four", and recognisers write it as any of that. The security code and the date
+tend to follow in the same breath and go with it (PCI DSS forbids keeping the code). A number that is spread over
+several turns is not seen, nor is one that was misheard: then its check digit is wrong.
 """
 
 from __future__ import annotations
@@ -118,13 +118,19 @@ def redact_turn(record: TurnRecord) -> TurnRecord:
 
 def _spans(text: str) -> list[tuple[int, int]]:
     """Where card numbers are, in order."""
-    return [span for run in _runs(text) if (span := _card(run)) is not None]
+    return [span for run in _runs(text) if not _is_telephone(text, run) and (span := _card(run)) is not None]
+
+
+def _is_telephone(text: str, run: Sequence[_Part]) -> bool:
+    """Whether digits are a telephone number in international form (E.164: a plus and at most 15)."""
+    before = text[: run[0].start].rstrip().casefold()
+    return before.endswith(("+", "plus")) and sum(len(part.digits) for part in run) <= 15
 
 
 def _card(run: Sequence[_Part]) -> tuple[int, int] | None:
     """Where in a run of digits there is a card number, with what follows it."""
     digits = "".join(part.digits for part in run)
-    if SHORTEST <= len(digits) <= LONGEST and passes_luhn(digits):
+    if SHORTEST <= len(digits) <= LONGEST and digits[0] != "0" and passes_luhn(digits):
         return run[0].start, run[-1].end
     # Other digits stand before or behind it. The first beginning that makes a card number is taken, and all from there
     # on goes: whichever of the possible numbers is the right one, nothing of it is left.
