@@ -19,8 +19,11 @@ __all__ = ["Resumption", "Returned", "Stage", "Transfer", "TransferWish", "Trans
 MOST_CALLS: Final = 1024
 """Calls that are being transferred, or were; the oldest are forgotten."""
 
+RINGING_SLACK: Final = 10.0
+"""After the longest ringing: by then we know whether a person has answered."""
+
 ANSWERING_SECONDS: Final = 120.0
-"""After the ringing, within which a person has to take a call of which they are told."""
+"""Within which a person who has answered has to take the call of which they are told."""
 
 GONE_SECONDS: Final = 20.0
 """Who is on hold and was not asked about for so long has hung up: their line asks every few seconds."""
@@ -64,12 +67,9 @@ class Transfer:
     target_sid: str | None = None
     failure: str = ""
 
-    def adopts(self, target_sid: str) -> bool:
-        """Whether this is the person's leg; the first that is named is."""
-        if target_sid == self.sid:
-            return False
-        self.target_sid = self.target_sid or target_sid
-        return self.target_sid == target_sid
+    def answered(self, now: float) -> None:
+        """The person has answered, and is told of the call."""
+        self.deadline = now + ANSWERING_SECONDS
 
     def fail(self, reason: str) -> None:
         """The person was not reached or does not take the call; after a yes only where nobody has met yet."""
@@ -105,13 +105,14 @@ class Transfers:
 
     def __init__(self) -> None:
         self._going_on: OrderedDict[str, Transfer] = OrderedDict()
+        self._legs: OrderedDict[str, None] = OrderedDict()
         self._returned: OrderedDict[str, Returned] = OrderedDict()
 
     def begin(
         self, now: float, order: CallOrder, wish: TransferWish, *, sid: str, history: str, ring_seconds: float
     ) -> Transfer:
         """The agent has said its last words; from now on the carrier asks what follows."""
-        deadline = now + ring_seconds + ANSWERING_SECONDS
+        deadline = now + ring_seconds + RINGING_SLACK
         transfer = Transfer(order, sid, wish, history, deadline, seen=now)
         self._returned.pop(order.call_id, None)
         self._going_on[order.call_id] = transfer
@@ -123,6 +124,21 @@ class Transfers:
         """A call's transfer, while it is going on; with a `sid`, only where that is the caller's leg."""
         transfer = self._going_on.get(call_id)
         return transfer if transfer is not None and sid in (None, transfer.sid) else None
+
+    def adopts(self, transfer: Transfer, target_sid: str) -> bool:
+        """Whether this is the person's leg; the first that is named is."""
+        if target_sid == transfer.sid:
+            return False
+        if transfer.target_sid is None:
+            transfer.target_sid = target_sid
+            self._legs[target_sid] = None
+            while len(self._legs) > MOST_CALLS:
+                self._legs.popitem(last=False)
+        return transfer.target_sid == target_sid
+
+    def knows_leg(self, target_sid: str) -> bool:
+        """Whether this is the leg of a person to whom some call was or is transferred."""
+        return target_sid in self._legs
 
     def held(self, now: float, transfer: Transfer) -> Stage:
         """The caller's line asks what follows; what nobody has answered in time has failed."""

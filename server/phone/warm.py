@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -22,6 +25,9 @@ MUSIC_PATH: Final = "/telephony/hold.wav"
 
 TRANSFERRED: Final = "transferred"
 NOT_TRANSFERRED: Final = "not transferred"
+CLOCKS_APART: Final = timedelta(seconds=5)
+LOOKED_FOR: Final = (1.0, 3.0, 6.0)
+"""Seconds before each attempt to find out whether the carrier has taken a call: it shows it only after a moment."""
 CALLER_GONE: Final = "I am sorry, the caller has hung up. Goodbye."
 _NOT_REACHED: Final = {"busy": "busy", "no-answer": "no-answer", "completed": "declined"}
 
@@ -102,11 +108,17 @@ class WarmTransfers:
         """The person has answered: the agent tells them of the call."""
         desk, transfer = self._desk, self._desk.transfers.of(call_id)
         warm = transfer is not None and self._is_warm(transfer)
-        if transfer is None or not warm or not transfer.adopts(sid) or transfer.stage is not Stage.BEGUN:
+        if (
+            transfer is None
+            or not warm
+            or not desk.transfers.adopts(transfer, sid)
+            or transfer.stage is not Stage.BEGUN
+        ):
             return desk.carrier.say_and_hang_up(CALLER_GONE)
         if desk.full(sid):
             transfer.fail("failed")
             return desk.carrier.say_and_hang_up(BUSY)
+        transfer.answered(desk.clock())
         return desk.connect(sid, StreamTicket(transfer.order, briefing=True))
 
     def briefed(self, call_id: str, sid: str) -> str:
@@ -121,7 +133,7 @@ class WarmTransfers:
         transfer = self._desk.transfers.of(call_id)
         ended = CallProgress().report(request.status).state.ended
         warm = transfer is not None and self._is_warm(transfer)
-        if transfer is None or not warm or not transfer.adopts(request.sid) or not ended:
+        if transfer is None or not warm or not self._desk.transfers.adopts(transfer, request.sid) or not ended:
             return
         if transfer.stage is Stage.JOINED:  # the room may have been left before the caller came into it
             await self._met(call_id)
@@ -139,6 +151,7 @@ class WarmTransfers:
 
     async def _call(self, transfer: Transfer) -> None:
         desk, call_id = self._desk, transfer.order.call_id
+        began = datetime.now(UTC) - CLOCKS_APART
         try:
             placed = await self._calls.place(
                 to=transfer.wish.target,
@@ -147,15 +160,28 @@ class WarmTransfers:
                 status_url=desk.url(BRIEFING_STATUS_PATH, call_id),
                 ring_seconds=desk.options.ring_seconds,
             )
-        except CarrierUnsure as error:  # it may ring: callbacks tell, and otherwise the deadline
+        except CarrierUnsure as error:
             log.warning("nobody knows whether the person is being called", call=call_id, reason=str(error))
+            await self._look_for(transfer, began)
         except CarrierError as error:
             log.warning("the person could not be called", call=call_id, reason=str(error))
             transfer.fail("failed")
         else:
-            transfer.adopts(placed.sid)
+            desk.transfers.adopts(transfer, placed.sid)
             if desk.transfers.of(call_id) is not transfer:  # the caller has hung up meanwhile
                 self._release(transfer)
+
+    async def _look_for(self, transfer: Transfer, since: datetime) -> None:
+        """The person may ring: then callbacks tell. Where the carrier has no such call, they never will."""
+        for pause in LOOKED_FOR:
+            await asyncio.sleep(pause)
+            if transfer.target_sid is not None:
+                return
+            with suppress(CarrierError):
+                found = await self._calls.find(to=transfer.wish.target, caller=transfer.order.own_number, since=since)
+                if all(self._desk.transfers.knows_leg(call.sid) for call in found):  # all are others'
+                    transfer.fail("failed")
+                    return
 
     def _release(self, transfer: Transfer) -> None:
         if transfer.target_sid is not None and transfer.stage is not Stage.JOINED:

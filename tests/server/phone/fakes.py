@@ -113,11 +113,11 @@ class FakeFactory:
         self.voice: Voice | None = None
         self.broken = False
         self.stubborn = False
-        self._made: list[FakeSession] = []
+        self.made: list[FakeSession] = []
 
     @property
     def active_sessions(self) -> int:
-        return self.taken + sum(not session.over.is_set() for session in self._made)
+        return self.taken + sum(not session.over.is_set() for session in self.made)
 
     def has_agent(self, agent_id: str) -> bool:
         return agent_id in ("demo", "sales")
@@ -152,7 +152,7 @@ class FakeFactory:
         self.asked.append((agent_id, call_id, peer, channel))
         session = FakeSession(link)
         session.broken, session.stubborn = self.broken, self.stubborn
-        self._made.append(session)
+        self.made.append(session)
         self.sessions.put_nowait(session)
         return session
 

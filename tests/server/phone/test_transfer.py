@@ -1,5 +1,13 @@
 from server.phone.book import CallOrder
-from server.phone.transfer import ANSWERING_SECONDS, GONE_SECONDS, MOST_CALLS, Stage, Transfers, TransferWish
+from server.phone.transfer import (
+    ANSWERING_SECONDS,
+    GONE_SECONDS,
+    MOST_CALLS,
+    RINGING_SLACK,
+    Stage,
+    Transfers,
+    TransferWish,
+)
 
 ORDER = CallOrder("c1", "a1", "demo", "inbound", "+15005550006", "+14155550123")
 WISH = TransferWish("+14155550199", "the cook", warm=True)
@@ -37,9 +45,19 @@ def test_nobody_waits_for_an_answer_for_ever() -> None:
     begun(transfers)
     transfer = transfers.of("c1")
     assert transfer is not None
-    assert transfers.held(RING + ANSWERING_SECONDS - 1, transfer) is Stage.BEGUN
-    assert transfers.held(RING + ANSWERING_SECONDS, transfer) is Stage.FAILED
+    assert transfers.held(RING + RINGING_SLACK - 1, transfer) is Stage.BEGUN
+    assert transfers.held(RING + RINGING_SLACK, transfer) is Stage.FAILED
     assert transfer.failure == "no-answer"
+
+
+def test_who_has_answered_may_ask_before_they_decide_but_not_for_ever() -> None:
+    transfers = Transfers()
+    begun(transfers)
+    transfer = transfers.of("c1")
+    assert transfer is not None
+    transfer.answered(20.0)
+    assert transfers.held(20.0 + ANSWERING_SECONDS - 1, transfer) is Stage.BEGUN
+    assert transfers.held(20.0 + ANSWERING_SECONDS, transfer) is Stage.FAILED
 
 
 def test_who_takes_the_call_meets_only_a_caller_who_still_waits() -> None:
@@ -69,10 +87,12 @@ def test_the_first_line_that_answers_is_the_persons_and_never_the_callers() -> N
     begun(transfers)
     transfer = transfers.of("c1")
     assert transfer is not None
-    assert not transfer.adopts("CA1")
-    assert transfer.adopts("CA2")
-    assert transfer.adopts("CA2")
-    assert not transfer.adopts("CA3")
+    assert not transfers.adopts(transfer, "CA1")
+    assert transfers.adopts(transfer, "CA2")
+    assert transfers.adopts(transfer, "CA2")
+    assert not transfers.adopts(transfer, "CA3")
+    assert transfers.knows_leg("CA2")
+    assert not transfers.knows_leg("CA3")
 
 
 def test_the_store_is_bounded_and_forgets_what_is_over() -> None:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from server.phone.book import CallFacts
-from telephony.twilio.rest import TwilioCalls
+from telephony.twilio.rest import CarrierCall, CarrierUnsure, TwilioCalls
 from tests.peers.carrier import Call, Carrier, Misbehaviour, Person
 from tests.peers.phone_caller import PhoneCaller
 from tests.server.phone.fakes import COOK, FakeSession
@@ -265,6 +265,27 @@ async def test_a_carrier_that_refuses_to_call_the_person_sends_the_caller_back()
         again.done.set()
         await on.carrier.quiet()
         assert len(on.carrier.calls) == 1
+
+
+async def test_a_carrier_that_fails_without_having_called_the_person_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.phone.warm.LOOKED_FOR", (0.05,))
+
+    async def unsure(**_: object) -> CarrierCall:
+        raise CarrierUnsure("no answer")
+
+    async with stage() as on:
+        calls = on.server.parts.calls
+        assert calls is not None
+        monkeypatch.setattr(calls, "place", unsure)
+        on.calls_in()
+        await on.hands_over(warm=True)
+        again = await on.session()
+        again.link.hang_up("goodbye")
+        again.done.set()
+        await on.carrier.quiet()
+        assert on.server.book.closed == [("call_0", "goodbye")]
 
 
 async def test_callbacks_that_come_late_and_twice_change_nothing() -> None:
