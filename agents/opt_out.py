@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agents.conversation.words import normalise_words
 
@@ -36,9 +37,10 @@ def _request(pattern: str, *, whole: bool = True, deniable: bool = True) -> _Req
 
 _CALL = r"(?:call|phone|ring|telephone|contact|dial|text|bother|disturb)"
 _CALLING = r"(?:calling|phoning|ringing|telephoning|contacting|dialing|dialling|texting|bothering|harassing)"
+_NUMBER = r"(?:(?:phone|telephone|cell|mobile|home|work) )?(?:number|phone|line)"
 _ME = (
-    r"(?:me|us|here|(?:this|my|our) (?:number|phone|line|house|home)|(?:on|at) (?:this|my|our) (?:number|phone|line)"
-    r"|(?:me|us) (?:on|at) (?:this|my|our) (?:number|phone|line))"
+    rf"(?:me|us|here|(?:this|my|our) (?:{_NUMBER}|house|home)|(?:on|at) (?:this|my|our) {_NUMBER}"
+    rf"|(?:me|us) (?:on|at) (?:this|my|our) {_NUMBER})"
 )
 _AGAIN = r"(?:ever again|again|any more|anymore|no more|any longer|in (?:the )?future|ever|at all|for any reason)"
 _NOT = r"(?:(?:please )?(?:dont|do not|never|no longer)(?: you)?(?: please)?(?: ever| dare)?(?: to)?)"
@@ -49,7 +51,8 @@ _LIST = (
 )
 _NO_SUCH_LIST = re.compile(r"\b(?:waiting|booking|seating|shopping|packing|operating|rating|wedding) (?:list|system)")
 _MINE = r"(?:me|us|(?:my|our|this) (?:(?:phone|telephone|cell|mobile|home|work) )?(?:number|name|details))"
-_REMOVE = r"(?:take|remove|delete|get|cross|strike|scratch|erase|drop)"
+_REMOVE = r"(?:take|remove|delete|get|cross|strike|scratch|erase|drop|block|blacklist)"
+_FROM_YOU = r"(?: from (?:you|anyone|anybody|your company|you (?:guys|people)))?(?: like (?:this|these))?"
 _REGISTER = r"(?:do not|dont|no) call(?: (?:list|registry|register))?"
 
 _ENGLISH = (
@@ -63,7 +66,7 @@ _ENGLISH = (
     _request(rf"(?:if|unless) you (?:dont |do not |wont )?(?:stop|quit) {_CALLING}", deniable=False, whole=False),
     _request(
         r"(?:dont|do not) (?:want|wish|need|like)(?: to (?:get|receive|have))?(?: any)?(?: more)?(?: of)?"
-        r"(?: your| these| such| those)?(?: sales| phone| marketing)? calls",
+        rf"(?: your| these| such| those)?(?: sales| phone| marketing)? calls{_FROM_YOU}(?: {_AGAIN})?",
         deniable=False,
     ),
     _request(rf"(?:dont|do not|never) (?:want|wish)(?: to be) (?:called|phoned|contacted|rung|bothered)(?: {_AGAIN})?"),
@@ -71,11 +74,16 @@ _ENGLISH = (
         rf"(?:dont|do not|never) want (?:you|anyone|anybody|any of you|your company)(?: guys| people)? "
         rf"(?:(?:to|ever) (?:{_CALL}|keep {_CALLING})|{_CALLING}) {_ME}(?: {_AGAIN})?"
     ),
-    _request(r"no more (?:phone |sales |marketing )?calls"),
+    _request(rf"no more (?:phone |sales |marketing )?calls{_FROM_YOU}"),
+    _request(rf"(?:cant|cannot|may not|must not) {_CALL} {_ME} {_AGAIN}", whole=False, deniable=False),
+    _request(rf"last time (?:that )?you(?: ever)? {_CALL} {_ME}"),
+    _request(r"(?:revoke|withdraw) my consent"),
+    _request(rf"want (?:to (?:be|get) )?(?:off|off of|out of) {_LIST}"),
+    _request(rf"(?:be|get|am|been) (?:taken off|removed from|deleted from|struck off) {_LIST}"),
     _request(rf"{_REMOVE} {_MINE} (?:off|off of|from|out of) {_LIST}"),
     _request(rf"{_MINE} (?:taken )?(?:off|off of|removed from|deleted from) {_LIST}"),
-    _request(r"(?:remove|delete|erase|lose|forget) (?:my|our|this) (?:(?:phone|telephone|cell|mobile) )?number"),
-    _request(r"take (?:my|our|this) (?:(?:phone|telephone|cell|mobile) )?number off"),
+    _request(rf"(?:remove|delete|erase|lose|forget|block|blacklist) (?:my|our|this) {_NUMBER}"),
+    _request(rf"take (?:my|our|this) {_NUMBER} off"),
     _request(rf"(?:put|add|place) {_MINE} (?:on|onto|to) (?:your|the|a)(?: (?:internal|national))? {_REGISTER}"),
     _request(rf"(?:im|i am|we are|were|number is) on (?:the|a|your)(?: (?:national|federal))? {_REGISTER}"),
     _request(
@@ -89,6 +97,8 @@ _DENIALS = frozenset(
 )
 _SUBJECTS = frozenset({"i", "you", "we", "they", "he", "she", "people", "who", "that", "friends", "customers"})
 _TELLING = frozenset({"told", "tell", "telling", "asked", "ask", "asking", "said", "say", "warned", "begging", "beg"})
+_OTHERS_SAY = frozenset({"he", "she", "they", "him", "her", "them", "me", "us", "was", "were", "doctor", "boss"})
+_ASKED_OF_ONESELF = frozenset({"do i", "do we", "should i", "should we", "must i"})
 _ASKING = frozenset({"can", "could", "would", "will", "want", "need", "should", "must", "wish"})
 _AFTERWARDS = frozenset(
     {"i", "im", "ive", "id", "ill", "its", "we", "weve", "thank", "thanks", "and", "or", "but", "because", "you"}
@@ -169,9 +179,11 @@ def _is_meant(request: _Request, before: list[str], words: str) -> bool:
     if not request.deniable:
         return True
     near = before[-_BEFORE:]
+    if any(" ".join(pair) in _ASKED_OF_ONESELF for pair in pairwise(near)):
+        return False
     if _TELLING.intersection(near) and not _DENIALS.intersection(near):
-        return True
-    own = bool({"want", "wish"}.intersection(words.split()))  # "I do not want …" says it of oneself
+        return not _OTHERS_SAY.intersection(near)
+    own = bool({"want", "wish", "consent"}.intersection(words.split()))  # "I do not want …" says it of oneself
     asked = near[-2:-1] and near[-2] in _ASKING  # "can you …"
     if near and near[-1] in _SUBJECTS and not own and not asked:
         return False

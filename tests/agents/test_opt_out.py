@@ -58,6 +58,17 @@ ASKS = [
     "Lose my number.",
     "Leave me alone.",
     "Hello, no thank you, and don't call again.",
+    "Do not ever call this phone number again.",
+    "I do not want to receive any more calls from you.",
+    "I don't want to get calls like this anymore.",
+    "How many times do I have to tell you to stop calling me?",
+    "You need to stop calling me.",
+    "This is the last time you call me.",
+    "I want off your list.",
+    "I would like to be removed from the calling list.",
+    "You may not call me again.",
+    "I withdraw my consent.",
+    "Block my number.",
 ]
 OTHERWISE = [
     "",
@@ -102,6 +113,17 @@ OTHERWISE = [
     "Do you want my number?",
     "I lost my number plate.",
     "If nobody answers, don't call the office.",
+    "They told me to stop calling.",
+    "I asked him not to call me again.",
+    "The doctor told me not to call before noon.",
+    "Do I need to opt out?",
+    "Should I put my number on your list?",
+    "How can I opt out of the warranty?",
+    "Take me off hold.",
+    "Please stop calling it a scam.",
+    "Don't forget my number.",
+    "Don't call the police.",
+    "I don't want to stop getting calls.",
 ]
 
 
