@@ -29,7 +29,6 @@ class PhoneOptions:
 
     public_url: str
     auth_token: str = field(repr=False)
-    default_agent: str
     max_sessions: int
     carrier: CarrierName = "twilio"
     ring_seconds: int = 30
@@ -49,7 +48,6 @@ class PhoneOptions:
         return cls(
             public_url=settings.public_url,
             auth_token=secrets[telephony.carrier],
-            default_agent=telephony.default_agent,
             max_sessions=settings.sessions.max,
             carrier=telephony.carrier,
             ring_seconds=telephony.ring_s,

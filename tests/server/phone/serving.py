@@ -110,7 +110,7 @@ async def serving(
         parts = PhoneParts(
             FakeFactory(), book or FakeBook(), LiveCalls(), people=people, recorders=recorders, calls=calls
         )
-        given = {"public_url": f"http://127.0.0.1:{port}", "auth_token": "", "default_agent": "demo", "max_sessions": 4}
+        given = {"public_url": f"http://127.0.0.1:{port}", "auth_token": "", "max_sessions": 4}
         phone = PhoneEndpoints(parts, PhoneOptions(**{**given, **options}), clock)
         app = Starlette(routes=phone.routes())
         config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2)

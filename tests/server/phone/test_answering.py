@@ -158,7 +158,7 @@ class Scene:
         websocket = WebSocket({"type": "websocket", "headers": []}, callee.receive, callee.send)
         callee.incoming.put_nowait({"type": "websocket.connect"})
         await websocket.accept()
-        self.call = call = VirtualCall(websocket, TwilioStream(), PhoneOptions("http://127.0.0.1", "", "demo", 1))
+        self.call = call = VirtualCall(websocket, TwilioStream(), PhoneOptions("http://127.0.0.1", "", 1))
         callee.says(twilio.connected(), twilio.start())
         await call.started()
         tasks = [asyncio.create_task(callee.talk()), *(asyncio.create_task(act()) for act in acts)]

@@ -50,7 +50,7 @@ class Wire:
         websocket = WebSocket({"type": "websocket", "headers": []}, self.receive, self.send)
         self.incoming.put_nowait({"type": "websocket.connect"})
         await websocket.accept()
-        return PhoneCall(websocket, TwilioStream(), PhoneOptions("http://127.0.0.1", "", "demo", 1, **options))
+        return PhoneCall(websocket, TwilioStream(), PhoneOptions("http://127.0.0.1", "", 1, **options))
 
 
 async def started(wire: Wire, **options: Any) -> PhoneCall:

@@ -29,7 +29,7 @@ def request(
 
 
 def gate(auth_token: str = "secret", public_url: str = "https://voice.example") -> Gate:
-    return Gate(PhoneOptions(public_url, auth_token, "demo", 4))
+    return Gate(PhoneOptions(public_url, auth_token, 4))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8080", "localhost:8080", "[::1]:8080", "127.1.2.3"])

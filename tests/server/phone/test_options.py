@@ -12,14 +12,14 @@ from tests.server.phone.fakes import FakeBook, FakeFactory
 
 SETTINGS = Settings(
     server=ServerSettings(public_url="https://voice.example"),
-    telephony=TelephonySettings(default_agent="sales", twilio=TwilioSettings(auth_token=SecretStr("s3cret"))),
+    telephony=TelephonySettings(twilio=TwilioSettings(auth_token=SecretStr("s3cret"))),
     sessions=SessionSettings(max=3),
 )
 
 
 def test_the_options_come_from_the_settings_and_do_not_show_the_token() -> None:
     options = PhoneOptions.of(SETTINGS)
-    assert options == PhoneOptions("https://voice.example", "s3cret", "sales", 3)
+    assert options == PhoneOptions("https://voice.example", "s3cret", 3)
     assert "s3cret" not in repr(options)
 
 
