@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from server.calling.billing import ITEMS
+from server.calling.books import NOT_PLACED
 from server.calling.steps import GOING_ON
 from server.database.tables import Account, CreditReservation, DoNotCall, PhoneCall, PhoneNumber
 from server.settings.phone import TelephonySettings
@@ -135,7 +136,10 @@ class Guard:
 
     def _check_destination(self, session: Session, number: str) -> None:
         calls = select(PhoneCall.state).where(
-            PhoneCall.peer == number, PhoneCall.direction == "outbound", PhoneCall.created > self._now() - DAY
+            PhoneCall.peer == number,
+            PhoneCall.direction == "outbound",
+            PhoneCall.created > self._now() - DAY,
+            or_(PhoneCall.outcome.is_(None), PhoneCall.outcome != NOT_PLACED),  # no telephone has rung
         )
         states = list(session.scalars(calls))
         # One at a time also because a call that was placed in an instant before a crash is found by whom it went to.

@@ -114,6 +114,11 @@ async def test_a_number_is_called_by_one_call_at_a_time_and_so_often_a_day(
     second = await calls.order()
     await calls.books.report(second, "no-answer", sid=sid(2))
     assert await refusal(calls) == ("DESTINATION_DAY", "phoneNumber")
+    for _ in range(2):  # what was never placed does not count
+        call_id = await calls.order(AMERICAN)
+        await calls.books.fail(call_id, "Twilio could not be reached")
+    await calls.books.report(await calls.order(AMERICAN), "busy", sid=sid(3))
+    assert await calls.order(AMERICAN)
     calls.clock.advance(24 * 3600 + 1)
     assert await calls.order()
 
