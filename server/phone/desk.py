@@ -148,7 +148,7 @@ class PhoneDesk:
             record_id=order.call_id,
             opening=back.opening if back is not None else self.opening(order),
             notes=notes(order, back.notes if back is not None else ""),
-            outbound=order.direction == "outbound" and back is None,
+            outbound=order.direction == "outbound",
             variables=order.variables,
         )
 
