@@ -100,8 +100,9 @@ async def test_the_time_of_each_turn_is_shown(browser: Browser, server: PageServ
         await begin(page, server)
         for turn, first in ((1, 480), (2, 900)):
             server.tell("saying", turn=turn, text="At ten.")
-            server.tell("answer", turn=turn, text="At ten.", interrupted=False)
             server.tell("latency", turn=turn, **times, first_audio=first - 10, first_sound=first)
+            await expect(page.get_by_role("button", name=f"Answered after {first / 1000:.2f} s")).to_be_visible()
+            server.tell("answer", turn=turn, text="At ten.", interrupted=False)
         await expect(page.locator("#timing-total")).to_have_text("0.90 s")
         rows = page.locator(".waterfall__row")
         await expect(rows).to_have_count(5)
