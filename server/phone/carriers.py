@@ -74,7 +74,11 @@ class CarrierDialect(Protocol):
         """What the form of a webhook tells. Raises `BadCall`."""
         ...
 
-    def call_of(self, start: Start) -> str:
+    def parameters(self, start: Start, query: Mapping[str, str]) -> Mapping[str, str]:
+        """The parameters that were given with a stream; `query` is that of its handshake's URL."""
+        ...
+
+    def call_of(self, start: Start, parameters: Mapping[str, str]) -> str:
         """Which call a stream belongs to, by the id that webhooks have."""
         ...
 
@@ -111,7 +115,11 @@ class Twilio:
         """TwiML's request parameters."""
         return _read(fields, _SID)
 
-    def call_of(self, start: Start) -> str:
+    def parameters(self, start: Start, query: Mapping[str, str]) -> Mapping[str, str]:
+        """They come with the start."""
+        return start.parameters
+
+    def call_of(self, start: Start, parameters: Mapping[str, str]) -> str:
         """Streams and webhooks have the same id."""
         return start.call_id
 
@@ -150,9 +158,13 @@ class Telnyx(Twilio):
         """TeXML's request parameters, which are TwiML's; the ids have more characters."""
         return _read(fields, _TELNYX_SID)
 
-    def call_of(self, start: Start) -> str:
+    def parameters(self, start: Start, query: Mapping[str, str]) -> Mapping[str, str]:
+        """They come with the start, or in the URL."""
+        return {**{name: query[name] for name in ("token", "call") if name in query}, **start.parameters}
+
+    def call_of(self, start: Start, parameters: Mapping[str, str]) -> str:
         """A stream's `call_control_id` is not promised to be the webhook's id: that comes as a parameter."""
-        return start.parameters.get("call", start.call_id)
+        return parameters.get("call", start.call_id)
 
     def connect_stream(self, url: str, sid: str, token: str, then: str) -> str:
         """`<Connect><Stream>`, both ways as μ-law."""
@@ -186,7 +198,11 @@ class Plivo:
             dialled=_PLIVO_STATUS.get(dialled, dialled),
         )
 
-    def call_of(self, start: Start) -> str:
+    def parameters(self, start: Start, query: Mapping[str, str]) -> Mapping[str, str]:
+        """They come with the start."""
+        return start.parameters
+
+    def call_of(self, start: Start, parameters: Mapping[str, str]) -> str:
         """Streams and webhooks have the same id."""
         return start.call_id
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 from starlette.websockets import WebSocket
 
@@ -47,7 +49,7 @@ class PhoneStreams:
         call = PhoneCall(websocket, self._desk.carrier.stream(), self._desk.options)
         try:
             start = await call.started()
-            await self._hold(call, start)
+            await self._hold(call, start, websocket.query_params)
         except CallerGone:
             log.info("caller gone before the stream began")
         except ProtocolError as error:
@@ -62,10 +64,11 @@ class PhoneStreams:
         else:
             await call.close()
 
-    async def _hold(self, call: PhoneCall, start: Start) -> None:
+    async def _hold(self, call: PhoneCall, start: Start, query: Mapping[str, str]) -> None:
         """Let the call in and hold it; its token is worth nothing before, during or after."""
         desk = self._desk
-        token, sid = start.parameters.get("token", ""), desk.carrier.call_of(start)
+        parameters = desk.carrier.parameters(start, query)
+        token, sid = parameters.get("token", ""), desk.carrier.call_of(start, parameters)
         if sid != start.call_id and desk.tokens.knows(desk.clock(), start.call_id):
             raise TokenRefused("the token is another call's")
         ticket = desk.tokens.redeem(desk.clock(), sid, token).ticket

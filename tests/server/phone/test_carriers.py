@@ -57,7 +57,20 @@ def test_a_duration_that_is_none_is_not_known(seconds: str) -> None:
     assert dialect_of("twilio").read({"CallSid": "CA1", "CallDuration": seconds}).seconds is None
 
 
-def test_a_telnyx_stream_says_its_call_as_it_was_given() -> None:
-    start = Start("s", "v3:control", "", ("inbound",), {"call": "v3:webhook"})
-    assert dialect_of("telnyx").call_of(start) == "v3:webhook"
-    assert dialect_of("twilio").call_of(start) == "v3:control"
+def test_a_telnyx_stream_says_its_call_as_it_was_given_in_the_start_or_in_the_url() -> None:
+    telnyx, given = dialect_of("telnyx"), {"call": "v3:webhook", "token": "t"}
+    for start, query in [
+        (Start("s", "v3:control", "", ("inbound",), given), {}),
+        (Start("s", "v3:control", "", ("inbound",), {}), {**given, "more": "x"}),
+    ]:
+        parameters = telnyx.parameters(start, query)
+        assert parameters == given
+        assert telnyx.call_of(start, parameters) == "v3:webhook"
+
+
+def test_what_stands_in_the_url_of_another_carriers_stream_is_nothing() -> None:
+    start = Start("s", "CA1", "", ("inbound",), {})
+    for carrier in (dialect_of("twilio"), dialect_of("plivo")):
+        parameters = carrier.parameters(start, {"token": "t", "call": "CA2"})
+        assert parameters == {}
+        assert carrier.call_of(start, parameters) == "CA1"

@@ -193,6 +193,26 @@ async def test_a_token_lets_its_own_call_in_once(carrier: CarrierName) -> None:
         assert await closed(after) == (1008, "the token has been used")
 
 
+async def test_a_telnyx_stream_may_bring_its_token_in_its_url() -> None:
+    peer = _peer("telnyx")
+    async with serving(carrier="telnyx", auth_token=peer.secret, public_url=PUBLIC) as server:
+        url = f"{PUBLIC}/telephony/voice"
+        document = (await post(server, "/telephony/voice", peer.form, peer.sign(url, peer.form))).text
+        stream = ElementTree.fromstring(document).find("Connect/Stream")
+        assert stream is not None
+        local = str(stream.get("url")).replace(PUBLIC.replace("https", "wss"), server.url.replace("http", "ws"))
+        for _ in range(2):
+            async with connect(local) as websocket:
+                for message in begin("telnyx", "v3:something-else", {}):
+                    await send(websocket, message)
+                if server.factory.sessions.empty() and not server.factory.asked:
+                    session = await server.factory.sessions.get()
+                    await session.running.wait()
+                else:
+                    assert await closed(websocket) == (1008, "the token has been used")
+        assert len(server.factory.asked) == 1
+
+
 @pytest.mark.parametrize("carrier", ["telnyx", "plivo"])
 async def test_the_agent_speaks_and_hears_in_each_carriers_words(carrier: CarrierName) -> None:
     peer = _peer(carrier)
