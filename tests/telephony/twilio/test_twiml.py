@@ -59,7 +59,9 @@ def test_who_holds_hears_music_and_is_asked_again() -> None:
 
 
 def test_two_meet_in_a_conference_that_ends_with_either() -> None:
-    room = ElementTree.fromstring(join("room", "https://a.example/t", music="https://a.example/hold.wav")).find("Dial/Conference")
+    room = ElementTree.fromstring(join("room", "https://a.example/t", music="https://a.example/hold.wav")).find(
+        "Dial/Conference"
+    )
     assert room is not None
     assert room.text == "room"
     assert room.get("endConferenceOnExit") == "true"
