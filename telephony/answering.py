@@ -38,12 +38,12 @@ class AnsweringOptions:
     """
 
     decide: float = 2.45
-    ask_voice: tuple[float, ...] = (0.9, 1.8)
-    last_ask: float = 2.1
+    ask_voice: tuple[float, ...] = (0.9, 1.5)
+    last_ask: float = 2.05
     ask_again: float = 1.5
     apart: float = 0.35
     pause: float = 0.6
-    long_pause: float = 1.2
+    long_pause: float = 1.5
     long_speech: float = 1.6
     introduction: float = 0.9
     opening: float = 4.0
@@ -105,6 +105,7 @@ class AnsweringDetector:
         self._stretch = 0.0  # when the speech began that no pause has ended since
         self._spoke = 0.0  # seconds of speech, without the stretch that goes on
         self._began: float | None = None  # of the speech that goes on
+        self._hinted = False  # it may just have begun
         self._stopped: float | None = None
         self._asked = -_NEVER
         self._asks: list[float] = []
@@ -147,6 +148,10 @@ class AnsweringDetector:
 
     # What is heard
 
+    def speech_hinted(self, hinted: bool) -> None:
+        """Somebody may have begun to speak, or has not after all."""
+        self._hinted = hinted
+
     def speech_started(self, at: float, now: float) -> list[Outcome]:
         """Somebody speaks since `at`."""
         if self._onset is None:
@@ -156,7 +161,7 @@ class AnsweringDetector:
             self._asks = [ask for ask in self._asks if ask > now] or [max(now, at + self.options.ask_voice[0])]
         if self._stopped is None or at - self._stopped >= self.options.pause:
             self._stretch = at
-        self._began, self._stopped = at, None
+        self._began, self._stopped, self._hinted = at, None, False
         return self.tick(now)
 
     def speech_stopped(self, at: float, now: float) -> list[Outcome]:
@@ -222,7 +227,9 @@ class AnsweringDetector:
         if not self._asks or now < self._asks[0]:
             return []
         self._asks = [ask for ask in self._asks if ask > now]
-        wanted = self._want(now) if self._began is not None else []
+        # Near the time limit also of one who is silent: soft speech is heard by the recogniser alone.
+        last = self.verdict is None and now >= self.options.last_ask
+        wanted = self._want(now) if self._began is not None or last else []
         if not self._asks and now < self.options.watched:
             self._asks = [now + self.options.ask_again]
         return wanted
@@ -271,14 +278,15 @@ class AnsweringDetector:
             return self._decide(Party.HUMAN, "speaks like a person", now, confidence=0.8)
         introduced = reading.introduced and now - self._onset >= self.options.introduction
         long = now - self._stretch >= self.options.long_speech
-        if self._text and self._began is not None and (introduced or long):
+        speaks = self._began is not None or self._hinted
+        if self._text and speaks and (introduced or long):
             return self._decide(Party.MACHINE, "talks on", now, confidence=0.6)
         return self._decide(Party.HUMAN, "spoke shortly", now, confidence=0.6)
 
     def _waits(self, now: float, pause: float) -> bool:
         """Whether somebody has spoken, waits for so long, and all the words are known."""
         stopped = self._stopped
-        return stopped is not None and now - stopped >= pause and self._heard_until >= stopped
+        return stopped is not None and now >= stopped + pause and self._heard_until >= stopped
 
     def _decide(
         self, party: Party, why: str, now: float, *, sure: bool = False, confidence: float = 0.5

@@ -141,7 +141,9 @@ class AnsweringWatch:
         return self._now - (self._audio.end - sample) / SPEECH_RATE
 
     def _on_speech(self, event: SpeechEvent) -> None:
-        if event.kind is SpeechEventKind.STARTED:
+        if event.kind in (SpeechEventKind.POSSIBLE_SPEECH, SpeechEventKind.NO_SPEECH):
+            self._detector.speech_hinted(event.kind is SpeechEventKind.POSSIBLE_SPEECH)
+        elif event.kind is SpeechEventKind.STARTED:
             if self._utterance is None:
                 self._utterance = UtteranceRecogniser(
                     self._recogniser, language=self._language, slot=f"answering:{id(self)}"

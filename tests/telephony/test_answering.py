@@ -205,7 +205,7 @@ def test_words_are_asked_for_while_they_can_still_be_there_in_time() -> None:
     call.passes(0.5)
     call.detector.speech_started(0.4, 0.5)
     call.passes(2.5)
-    assert call.asked == [1.3, 2.1]
+    assert call.asked == [1.3, 1.9]
     urgent = [outcome.urgent for _, outcome in call.outcomes if isinstance(outcome, WordsWanted)]
     assert urgent == [True, True]
 

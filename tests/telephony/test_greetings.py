@@ -57,7 +57,7 @@ def test_what_no_person_says_is_certain(text: str, party: Party) -> None:
 
 @pytest.mark.parametrize(
     ("text", "party"),
-    [("The person you are calling", Party.MACHINE), ("The number you have dialed", Party.MACHINE)],
+    [("The person you are calling", Party.MACHINE), ("The number you have dialed", Party.CARRIER)],
 )
 def test_how_every_machine_begins_does_not_tell_which_one_it_is(text: str, party: Party) -> None:
     reading = read_greeting(text)
