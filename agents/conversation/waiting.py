@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.conversation import actions as act
-from agents.conversation import answering, hearing, line, turn_end
+from agents.conversation import answering, hearing, holding, line, turn_end
 from agents.conversation import events as ev
 from agents.conversation.actions import Phrase
 from agents.conversation.model import CallerTurn, Deadline, Floor, Sound, State
@@ -118,6 +118,7 @@ def take_text(floor: Floor, text: str, now: float) -> None:
     turn_end.abandon_turn(floor, "typed over")
     turn = CallerTurn(floor.next_turn_id(), now, now, text=f"{spoken} {text}".strip(), covered=now)
     floor.deadlines.cancel(Deadline.IDLE)
+    holding.end(floor)
     turn_end.confirm(floor, turn, now)
     floor.last_turn_ended = float("-inf")  # what is said next tells nothing about pauses in speech
 

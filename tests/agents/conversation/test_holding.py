@@ -156,7 +156,7 @@ def test_muttering_does_not_make_the_wait_longer_and_another_request_does() -> N
     assert script.phrases == [Phrase.WAIT]
 
 
-@pytest.mark.parametrize("event", [ev.KeyPressed("1"), ev.TextWritten("I am back")])
+@pytest.mark.parametrize("event", [ev.KeyPressed("1"), ev.TextWritten("I am back"), ev.TextWritten("um")])
 def test_keys_and_typed_messages_end_the_wait(event: ev.Event) -> None:
     script = waiting()
     script.feed(event)
@@ -164,6 +164,14 @@ def test_keys_and_typed_messages_end_the_wait(event: ev.Event) -> None:
     assert script.all(act.PlayAnswer)
     script.run(40.0)
     assert Phrase.REPROMPT in script.phrases
+
+
+def test_a_typed_request_to_wait_is_acknowledged_each_time() -> None:
+    script = waiting()
+    script.feed(ev.TextWritten("hold on"))
+    script.run(60.0)
+    assert script.phrases == [Phrase.WAIT, Phrase.WAIT]
+    assert not script.all(act.PlayAnswer)
 
 
 def test_an_answer_of_the_models_can_ask_for_the_wait() -> None:
