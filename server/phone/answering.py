@@ -133,7 +133,7 @@ class _OutboundCall:
         match verdict.party:
             case Party.CARRIER:
                 outcome = "busy" if verdict.why == "busy" else "not in service"
-                await self._note(CallFacts(answered_by="machine", outcome=outcome))
+                await self._note(CallFacts(answered_by="unknown", outcome=outcome))
             case Party.SCREENER:
                 await self._note(CallFacts(answered_by="machine", outcome="screened"))
                 await self._answer_screener(watch)
