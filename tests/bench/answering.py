@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+
+import structlog
 
 from media.audio.frames import SPEECH_RATE, AudioFrame, Samples
 from media.audio.g711 import PHONE_RATE
@@ -186,6 +189,7 @@ def main() -> None:
     parser.add_argument("--load", type=float, default=0.1, help="seconds a recognition waits for others' (0.1)")
     parser.add_argument("--verbose", action="store_true", help="every greeting, not only those that were told wrong")
     options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     for name, path in LISTS.items():
         if options.list in (None, name):
             print(report(name, play(read_list(path), options.load), verbose=options.verbose), flush=True)
