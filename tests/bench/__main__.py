@@ -29,6 +29,7 @@ OTHERS: Final = (
     ("Word errors: windowed against full-context recognition", ("tests.bench.word_errors",)),
     ("Finished or not: the completion judge", ("tests.bench.completion",)),
     ("Voices", ("tests.bench.voices", "--rounds", "10")),
+    ("The face alone", ("tests.bench.avatar",)),
     ("Live faces in the browser", ("tests.bench.faces",)),
     ("Browser sessions on good and bad networks", ("tests.bench.browser", "--words")),
     ("What sessions leave behind", ("tests.bench.sessions",)),
@@ -38,7 +39,7 @@ OTHERS: Final = (
     ("Batch renders", ("tests.bench.studio",)),
     ("Renders over REST", ("tests.bench.renders",)),
     ("Throughput of the platform", ("tests.bench.platform",)),
-    ("REST traffic beside a call", ("tests.bench.beside_call", "--turns", "12")),
+    ("REST traffic beside a call", ("tests.bench.beside_call", "--turns", "8")),
     ("Jobs and kill -9", ("tests.bench.jobs", "--kills", "20", "--jobs", "120")),
 )
 MANY: Final = 8
