@@ -24,13 +24,18 @@ NOTHING_IS_PLACED: Final = 10
 """A campaign of whose calls so many in a row were not made is paused."""
 _ENDED: Final = tuple(state.value for state in CallState if state.ended)
 _BATCH: Final = 200
+_LEARNT: Final = frozenset({"busy", "message left", "not in service", "opted out", "transferred"})
+"""Outcomes of calls that somebody or something answered and that say more than this. Of these `busy` may be tried again:
+the network said so in words."""
 
 
 def outcome_of(call: PhoneCall) -> str:
-    """What a call came to, in one word: answered, machine, busy, no-answer, failed, canceled, or `LOST`."""
-    if call.state == CallState.COMPLETED.value:
-        return "machine" if call.answered_by == "machine" else "answered"
-    return call.state
+    """What a call came to: answered, machine, busy, no-answer, failed, canceled, or what was learnt in it (`_LEARNT`)."""
+    if call.state != CallState.COMPLETED.value:
+        return call.state
+    if call.outcome in _LEARNT:
+        return call.outcome
+    return "machine" if call.answered_by == "machine" else "answered"
 
 
 def call_ended(session: Session, call: PhoneCall, *, now: datetime | None = None) -> None:

@@ -88,6 +88,17 @@ async def test_outcomes_with_a_rule_are_tried_again_after_its_time_and_no_more_o
     assert (view.status, view.outcomes, world.contact(0, campaign).attempts) == ("completed", {"machine": 1}, 2)
 
 
+@pytest.mark.parametrize(
+    ("learnt", "again"), [("message left", False), ("not in service", False), ("opted out", False), ("busy", True)]
+)
+async def test_what_was_learnt_in_a_call_is_its_outcome(world: CampaignWorld, learnt: str, again: bool) -> None:
+    campaign = world.campaign(1, Rules(retries={"busy": Retry(2, 10), "machine": Retry(2, 10)}))
+    (call,) = await world.look()
+    world.end(call, answered_by="machine", outcome=learnt)
+    contact = world.contact(0, campaign)
+    assert (contact.outcome, contact.status) == (learnt, "pending" if again else "done")
+
+
 @pytest.mark.parametrize("status", ["busy", "no-answer", "failed", "canceled"])
 async def test_outcomes_without_a_rule_are_final(world: CampaignWorld, status: str) -> None:
     campaign = world.campaign(1)

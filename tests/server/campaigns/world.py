@@ -122,7 +122,15 @@ class CampaignWorld:
         await self.runner.started()
         return self.dialler.started[before:]
 
-    def end(self, call_id: str, status: str = "completed", *, answered_by: str | None = None, sid: bool = True) -> None:
+    def end(
+        self,
+        call_id: str,
+        status: str = "completed",
+        *,
+        answered_by: str | None = None,
+        outcome: str | None = None,
+        sid: bool = True,
+    ) -> None:
         """The carrier tells how a call ended."""
 
         def work(session: Session) -> None:
@@ -132,6 +140,7 @@ class CampaignWorld:
                 call.sid = f"CA{call_id}"
             call.asked = call.asked or self.now
             call.answered_by = answered_by or call.answered_by
+            call.outcome = outcome or call.outcome
             told = [lambda session, call: call_ended(session, call, now=self.now)]
             steps.report(session, call, status, now=self.now, seconds=30, on_ended=told)
 
