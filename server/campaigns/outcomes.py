@@ -25,12 +25,12 @@ NOTHING_IS_PLACED: Final = 10
 _ENDED: Final = tuple(state.value for state in CallState if state.ended)
 _BATCH: Final = 200
 _LEARNT: Final = frozenset({"busy", "message left", "not in service", "opted out", "transferred"})
-"""Outcomes of calls that somebody or something answered and that say more than this. Of these `busy` may be tried again:
-the network said so in words."""
+"""Outcomes of answered calls that say more than that. Of these `busy`, which the network said in words, may be tried
+again."""
 
 
 def outcome_of(call: PhoneCall) -> str:
-    """What a call came to: answered, machine, busy, no-answer, failed, canceled, or what was learnt in it (`_LEARNT`)."""
+    """What a call came to: answered, machine, busy, no-answer, failed, canceled, or what was learnt in it."""
     if call.state != CallState.COMPLETED.value:
         return call.state
     if call.outcome in _LEARNT:
