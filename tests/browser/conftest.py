@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.browser.chromium import chromium
+from tests.browser.console import Console, serving_console
 from tests.browser.serving import PageServer, serving_page
 
 
@@ -24,4 +25,11 @@ async def browser() -> AsyncIterator[Browser]:
 def server(tmp_path: Path) -> Iterator[PageServer]:
     """The page, its agents without faces."""
     with serving_page(tmp_path) as serving:
+        yield serving
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Iterator[Console]:
+    """The console, its account's key known."""
+    with serving_console(tmp_path) as serving:
         yield serving

@@ -2,99 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 from sqlalchemy.orm import Session
 
-from server.assembly import Assembly
 from server.credits import ledger
-from server.database import Database, create_key, first_key
 from server.database.tables import Job, WebhookDelivery
-from server.serving import WebServer, bind, server_config
-from server.settings import Settings
 from tests.browser.chromium import DESKTOP, PHONE, opened
+from tests.browser.console import Console, go, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@dataclass
-class Console:
-    """A server, the key of its first account, and its database."""
-
-    url: str
-    key: str
-    account: str
-    database: Database
-    parts: Assembly
-
-    def add_job(self, number: int, status: str, *, age: int = 0, **changed: object) -> str:
-        """A job as a worker leaves it; its credits are in the ledger."""
-        now = datetime.now(UTC) - timedelta(seconds=age)
-        values: dict[str, object] = {
-            "id": f"job-{number}",
-            "account_id": self.account,
-            "family": "F2",
-            "kind": "voice",
-            "queue": "cpu",
-            "status": status,
-            "phase": "speaking",
-            "progress": 0.4,
-            "payload": {},
-            "checkpoints": {},
-            "price": 80,
-            "unit": f"unit-{number}",
-            "attempt": 1,
-            "strikes": 0,
-            "created": now,
-            "updated": now,
-            **changed,
-        }
-
-        def add(session: Session) -> None:
-            ledger.reserve(session, self.account, 80, job_id=f"job-{number}", item="voice")
-            session.add(Job(**values))
-
-        self.database.run_here(add)
-        return f"job-{number}"
-
-
-@pytest.fixture
-def console(tmp_path: Path) -> Iterator[Console]:
-    with bind("127.0.0.1", 0) as listener:
-        port = listener.getsockname()[1]
-        settings = Settings(data_dir=tmp_path).with_port(port)
-        database = Database(settings.database_url, threads=2)
-        database.migrate()
-        database.run_here(first_key, None)
-        issued = database.run_here(create_key, "test")
-        parts = Assembly(settings, database)
-        started = threading.Event()
-        server = WebServer(server_config(parts.app, settings.server), before_close=parts.close, on_started=started.set)
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-        thread.start()
-        try:
-            assert started.wait(20)
-            yield Console(f"http://127.0.0.1:{port}", issued.secret, issued.info.account_id, database, parts)
-        finally:
-            server.stop()
-            thread.join(20)
-            database.close()
-
-
-async def sign_in(page: Page, key: str) -> None:
-    await page.get_by_label("API key", exact=True).fill(key)
-    await page.get_by_role("button", name="Sign in").click()
-
-
-async def go(page: Page, name: str) -> None:
-    await page.get_by_role("navigation", name="Console").get_by_role("link", name=name).click()
 
 
 async def test_a_wrong_key_is_said_to_be_and_a_right_one_opens_the_console(browser: Browser, console: Console) -> None:
@@ -245,6 +164,7 @@ async def test_every_view_fits_and_has_its_heading(
             "Jobs": "Jobs",
             "Agents": "Agents",
             "Calls": "Calls",
+            "Campaigns": "Campaigns",
             "Webhooks": "Webhook deliveries",
             "API keys": "API keys",
             "Settings": "Settings",

@@ -1,8 +1,10 @@
-/* Voice agents, and the calls they had. */
+/* Voice agents, and how they behave on the telephone. */
 
 import { make } from "../shared/dom.js";
 import { ask } from "../shared/http.js";
-import { chip, duration, empty, facts, head, moment, pages, row } from "./parts.js";
+import { chip, empty, facts, head, moment, row } from "./parts.js";
+
+const AT_A_MACHINE = { hang_up: "hangs up", leave_message: "leaves its message", carry_on: "carries on" };
 
 export async function agents() {
   const found = await ask("/api/voice-agent/agents");
@@ -20,6 +22,8 @@ export async function agents() {
             ["Language model", agent.llmModel],
             ["Avatar", agent.avatarId],
           ]),
+          make("h3", {}, "On the telephone"),
+          onTelephone(agent.phone),
         ],
       ),
     );
@@ -28,22 +32,21 @@ export async function agents() {
   return [head("Agents"), make("section", { class: "card section" }, rows)];
 }
 
-export async function calls() {
-  const list = pages("/api/voice-agent/calls?limit=50", line, "Nobody has called yet.");
-  await list.load();
-  return [head("Calls"), make("section", { class: "card section" }, list.box)];
+function onTelephone(phone) {
+  const machine = phone.detectMachine ? AT_A_MACHINE[phone.onMachine] : "is not told from a person";
+  return facts([
+    ["A machine answers", phone.detectMachine ? `The agent ${machine}` : `It ${machine}`],
+    ["Message it leaves", phone.message],
+    ["Says first in calls it makes", phone.disclosure || "nothing but its greeting"],
+    ["Recording", phone.recording ? "On" : "Off"],
+    ["Says of the recording", phone.recording ? phone.consent : null],
+    ["Says to call screening", phone.screening],
+    ["Says to who opts out", phone.optOut],
+  ]);
 }
 
-function line(call) {
-  const who = call.peer || call.channel;
-  return row([make("span", { class: "row__name" }, who, make("span", { class: "quiet small" }, ` ${call.agentId}`)), chip(call.status), moment(call.startedAt)], () => [
-    facts([
-      ["Call", call.id],
-      ["Came over", call.channel],
-      ["Length", duration(call.durationSeconds)],
-      ["Exchanges", String(call.turns)],
-      ["Ended", moment(call.endedAt)],
-      ["Because", call.endReason],
-    ]),
-  ]);
+/** What agents are called, by id; those of the server's settings are not among them. */
+export async function agentNames() {
+  const found = await ask("/api/voice-agent/agents");
+  return new Map(found.map((agent) => [agent.id, agent.name]));
 }

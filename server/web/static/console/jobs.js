@@ -3,85 +3,31 @@
 import { make } from "../shared/dom.js";
 import { ask } from "../shared/http.js";
 import { notify } from "../shared/notices.js";
-import { button, chip, confirmed, empty, facts, head, moment, number, row } from "./parts.js";
+import { choices, listing } from "./listing.js";
+import { button, chip, confirmed, facts, head, moment, number, row } from "./parts.js";
 
-const STATES = ["all", "queued", "running", "completed", "failed", "cancelled"];
+const STATES = ["queued", "running", "completed", "failed", "cancelled"];
 const ALIVE = new Set(["queued", "running"]);
-const EVERY = 2000;
 
 export async function jobs({ signal }) {
-  const rows = make("div", { class: "rows" });
-  const more = button("Show more", () => older());
-  const filters = make("div", { class: "filters", role: "group", "aria-label": "Show jobs that are" });
-  const shown = new Map();
   let state = "all";
-  let oldest = null;
-
-  const address = (query) => `/api/jobs?${new URLSearchParams({ limit: "50", ...(state === "all" ? {} : { status: state }), ...query })}`;
-
-  async function newest() {
-    const answer = await ask(address({}), { whole: true, signal });
-    if (!shown.size) {
-      oldest = answer.data.at(-1)?.id ?? null;
-      more.hidden = !answer.hasMore;
-    }
-    place(answer.data, "prepend");
-  }
-
-  async function older() {
-    const answer = await ask(address({ startingAfter: oldest }), { whole: true, signal });
-    oldest = answer.data.at(-1)?.id ?? oldest;
-    more.hidden = !answer.hasMore;
-    place(answer.data, "append");
-  }
-
-  /** Rows that are there already change in place, so that a video being played goes on. */
-  function place(found, where) {
-    rows.querySelector(".empty")?.remove();
-    const fresh = [];
-    for (const job of found) {
-      const known = shown.get(job.id);
-      if (known) known.update(job);
-      else {
-        const line = jobRow(job);
-        shown.set(job.id, line);
-        fresh.push(line.element);
-      }
-    }
-    rows[where](...fresh);
-    if (!shown.size) rows.append(empty(state === "all" ? "No job has been ordered yet." : `No job is ${state}.`));
-  }
-
-  async function again() {
-    shown.clear();
-    rows.replaceChildren();
-    await newest();
-  }
-
-  for (const name of STATES) {
-    const choice = button(name[0].toUpperCase() + name.slice(1), async () => {
-      state = name;
-      for (const other of filters.children) other.setAttribute("aria-pressed", String(other === choice));
-      await again();
-    });
-    choice.setAttribute("aria-pressed", String(name === state));
-    filters.append(choice);
-  }
-
-  await newest();
-  watch(signal, newest);
-  return [head("Jobs"), filters, make("section", { class: "card section" }, rows, make("div", { class: "row__actions" }, more))];
+  const list = listing({
+    address: (query) => `/api/jobs?${new URLSearchParams({ limit: "50", ...(state === "all" ? {} : { status: state }), ...query })}`,
+    one: (id) => `/api/jobs/${encodeURIComponent(id)}`,
+    line: jobRow,
+    alive: (job) => ALIVE.has(job.status),
+    nothing: () => (state === "all" ? "No job has been ordered yet." : `No job is ${state}.`),
+    signal,
+  });
+  const filters = choices("Show jobs that are", [["all", "All"], ...STATES.map((name) => [name, name[0].toUpperCase() + name.slice(1)])], (value) => {
+    state = value;
+    return list.again();
+  });
+  await list.start();
+  return [head("Jobs"), filters, make("section", { class: "card section" }, list.box)];
 }
 
-/** Look again every two seconds while the page is seen. */
-function watch(signal, look) {
-  const timer = setInterval(() => {
-    if (!document.hidden) look().catch(() => {});
-  }, EVERY);
-  signal.addEventListener("abort", () => clearInterval(timer));
-}
-
-function jobRow(first) {
+function jobRow(first, changed) {
   let job = first;
   const status = make("span", {});
   const progress = make("progress", { class: "progress", max: "1" });
@@ -100,13 +46,13 @@ function jobRow(first) {
     progress.value = job.progress;
     progress.setAttribute("aria-label", `${Math.round(job.progress * 100)} per cent, ${job.phase}`);
     status.replaceChildren(chip(job.status), ...(running ? [make("span", { class: "quiet small" }, ` ${job.phase}`), progress] : []));
-    if (moved) detail.replaceChildren(...details(job, update));
+    if (moved) detail.replaceChildren(...details(job, changed));
   }
   update(job);
   return { element, update };
 }
 
-function details(job, update) {
+function details(job, changed) {
   const parts = [];
   const player = preview(job);
   if (player) parts.push(player);
@@ -125,7 +71,7 @@ function details(job, update) {
     actions.append(
       button("Cancel", async () => {
         if (!(await confirmed("Cancel this job?", "Its credits are given back.", "Cancel the job"))) return;
-        update(await ask(`/api/jobs/${encodeURIComponent(job.id)}`, { method: "DELETE" }));
+        changed(await ask(`/api/jobs/${encodeURIComponent(job.id)}`, { method: "DELETE" }));
         notify("The job was cancelled");
       }),
     );

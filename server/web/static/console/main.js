@@ -2,7 +2,9 @@
 
 import { byId, closable, icon, make } from "../shared/dom.js";
 import { ask } from "../shared/http.js";
-import { agents, calls } from "./agents.js";
+import { agents } from "./agents.js";
+import { calls } from "./calls.js";
+import { campaigns } from "./campaigns.js";
 import { deliveries } from "./deliveries.js";
 import { jobs } from "./jobs.js";
 import { keys } from "./keys.js";
@@ -16,6 +18,7 @@ const VIEWS = [
   ["jobs", "Jobs", jobs],
   ["agents", "Agents", agents],
   ["calls", "Calls", calls],
+  ["campaigns", "Campaigns", campaigns],
   ["webhooks", "Webhooks", deliveries],
   ["keys", "API keys", keys],
   ["settings", "Settings", settings],
@@ -51,8 +54,10 @@ async function open() {
   const wanted = location.hash.slice(1);
   const [name, title, show] = VIEWS.find(([known]) => known === wanted) ?? VIEWS[0];
   for (const link of byId("menu").querySelectorAll("a")) {
-    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.view === name) {
+      link.setAttribute("aria-current", "page");
+      bring(link);
+    } else link.removeAttribute("aria-current");
   }
   document.title = `${title} – Visavis console`;
   const view = byId("view");
@@ -67,6 +72,13 @@ async function open() {
   } finally {
     if (!signal.aborted) view.setAttribute("aria-busy", "false");
   }
+}
+
+/** Have the menu, where it is one line that scrolls, show this link; the page itself stays where it is. */
+function bring(link) {
+  const menu = byId("menu").getBoundingClientRect();
+  const { left, width } = link.getBoundingClientRect();
+  byId("menu").scrollLeft += left + width / 2 - (menu.left + menu.width / 2);
 }
 
 byId("sign-in").addEventListener("submit", (event) => {

@@ -6,9 +6,10 @@ import { notify } from "../shared/notices.js";
 
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const NUMBER = new Intl.NumberFormat();
-const GOOD = new Set(["completed", "delivered", "ready", "active", "valid"]);
+const GOOD = new Set(["completed", "delivered", "ready", "valid"]);
+const LIVE = new Set(["active", "in-progress"]);
 const BAD = new Set(["failed", "revoked", "dropped"]);
-const BUSY = new Set(["queued", "running", "pending", "processing"]);
+const BUSY = new Set(["queued", "running", "ringing", "pending", "processing"]);
 
 /** A moment of the API, as people of this place write it; a dash where there is none. */
 export function moment(text) {
@@ -30,8 +31,8 @@ export function duration(seconds) {
 
 /** A state as a small label; its colour says how it goes, its word says what it is. */
 export function chip(status) {
-  const kind = GOOD.has(status) ? "good" : BAD.has(status) ? "bad" : BUSY.has(status) ? "busy" : "plain";
-  return make("span", { class: `chip chip--${kind}` }, status);
+  const kind = GOOD.has(status) ? "good" : LIVE.has(status) ? "live" : BAD.has(status) ? "bad" : BUSY.has(status) ? "busy" : "plain";
+  return make("span", { class: `chip chip--${kind}` }, status.replaceAll("-", " "));
 }
 
 /** The head of a view: its title, and what may be done. */
@@ -115,11 +116,11 @@ export function dialog(title, ...children) {
 }
 
 /** Ask before something that cannot be taken back. */
-export function confirmed(title, text, action) {
+export function confirmed(title, text, action, otherwise = "Keep it") {
   return new Promise((resolve) => {
     const box = byId("dialog");
     const yes = make("button", { class: "button button--end", type: "button" }, action);
-    const no = make("button", { class: "button", type: "button" }, "Keep it");
+    const no = make("button", { class: "button", type: "button" }, otherwise);
     let answer = false;
     yes.addEventListener("click", () => {
       answer = true;
@@ -132,8 +133,55 @@ export function confirmed(title, text, action) {
   });
 }
 
-/** Pages of a list: fills `rows` and gives a button for more while there is more. */
-export function pages(path, show, nothing) {
+/** A place whose content is made anew only where what it shows has changed: a player goes on, and focus stays. */
+export function slot() {
+  const element = make("div", { class: "slot", hidden: true });
+  let shown = null;
+  return {
+    element,
+    show(what, content) {
+      const now = JSON.stringify(what);
+      if (now === shown) return;
+      shown = now;
+      element.replaceChildren(...content());
+      element.hidden = !element.childElementCount;
+    },
+  };
+}
+
+/** A field with its label. */
+export function field(label, input) {
+  return make("div", { class: "field" }, make("label", { for: input.id }, label), input);
+}
+
+/** A form in one line; what `act` throws is said below its fields, the first of which gets the focus. */
+export function adding(inputs, text, act) {
+  const wrong = make("p", { class: "wrong", role: "alert", hidden: true });
+  const submit = make("button", { class: "button", type: "submit" }, text);
+  const form = make("form", { class: "adding" }, ...inputs.map(([label, input]) => field(label, input)), submit, wrong);
+  form.noValidate = true;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    wrong.hidden = true;
+    for (const [, input] of inputs) input.removeAttribute("aria-invalid");
+    busy(submit, async () => {
+      try {
+        await act(...inputs.map(([, input]) => input.value.trim()));
+        form.reset();
+      } catch (error) {
+        wrong.replaceChildren(icon("alert"), error.message);
+        wrong.hidden = false;
+        const [, input] = inputs.find(([, each]) => error.message.startsWith(each.name)) ?? inputs[0];
+        input.setAttribute("aria-invalid", "true");
+        input.focus();
+      }
+    });
+  });
+  return form;
+}
+
+/** Pages of a list: fills `rows` and gives a button for more while there is more. `key`: by which its pages go on. */
+export function pages(path, show, nothing, key = "id") {
   const rows = make("div", { class: "rows" });
   const more = button("Show more", () => load(last));
   const box = make("div", {}, rows, make("div", { class: "row__actions" }, more));
@@ -144,8 +192,9 @@ export function pages(path, show, nothing) {
     const url = new URL(path, location.href);
     if (after) url.searchParams.set("startingAfter", after);
     const answer = await ask(url.pathname + url.search, { whole: true });
+    if (!after) rows.replaceChildren();
     rows.append(...answer.data.map(show));
-    last = answer.data.at(-1)?.id ?? last;
+    last = answer.data.at(-1)?.[key] ?? last;
     more.hidden = !answer.hasMore;
     if (!rows.childElementCount) rows.append(empty(nothing));
   }

@@ -3,10 +3,11 @@
 import { make } from "../shared/dom.js";
 import { ask } from "../shared/http.js";
 import { notify } from "../shared/notices.js";
+import { doNotCall, numbers } from "./numbers.js";
 import { busy, button, head, section, secret } from "./parts.js";
 
 export async function settings() {
-  const found = await ask("/api/settings");
+  const [found, ...telephone] = await Promise.all([ask("/api/settings"), numbers(), doNotCall()]);
   const url = make("input", { class: "input", id: "webhook", type: "url", inputmode: "url", maxlength: "2048", placeholder: "https://example.com/hooks/visavis", "aria-describedby": "webhook-wrong", autocomplete: "off" });
   url.value = found.webhookUrl ?? "";
   const wrong = make("p", { class: "wrong", id: "webhook-wrong", role: "alert", hidden: true });
@@ -36,5 +37,6 @@ export async function settings() {
     head("Settings"),
     section("Webhooks", form),
     section("Signing secret", make("p", { class: "quiet" }, "Every webhook is signed after Standard Webhooks with this secret, so that you can tell it from others."), hidden),
+    ...telephone,
   ];
 }
