@@ -89,6 +89,25 @@ async def test_older_jobs_and_those_of_one_state_can_be_seen(browser: Browser, c
         await expect(page.get_by_text("no voice")).to_be_visible()
 
 
+async def test_after_a_long_absence_no_job_is_missing_between_the_old_and_the_new(
+    browser: Browser, console: Console
+) -> None:
+    console.add_job(0, "completed", age=900)
+    away = "Object.defineProperty(document, 'hidden', {get: () => window.away === true, configurable: true})"
+    async with opened(browser, console.url, path="/console#jobs", script=away) as page:
+        await sign_in(page, console.key)
+        await expect(page.locator("details")).to_have_count(1)
+        await page.evaluate("window.away = true")
+        for number in range(1, 56):
+            console.add_job(number, "completed", age=900 - number)
+        await page.evaluate("window.away = false")
+        await expect(page.locator("details").first).to_contain_text("job-55")
+        await expect(page.locator("details")).to_have_count(50)
+        await page.get_by_role("button", name="Show more").click()
+        await expect(page.locator("details")).to_have_count(56)
+        await expect(page.locator("details").last).to_contain_text("job-0")
+
+
 async def test_a_key_is_shown_once_and_can_be_rotated_and_revoked(browser: Browser, console: Console) -> None:
     async with opened(browser, console.url, path="/console#keys") as page:
         await sign_in(page, console.key)

@@ -14,6 +14,7 @@ from server.database.tables import Campaign, PhoneCall
 from tests.browser import telephone
 from tests.browser.chromium import DESKTOP, opened
 from tests.browser.console import Console, go, sign_in
+from tests.browser.test_accessibility import unnamed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -241,6 +242,25 @@ async def test_the_list_of_who_is_not_called_keeps_those_who_asked(browser: Brow
         await section.get_by_role("button", name="Remove +14155550199").click()
         await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
         await expect(section.locator(".entry")).to_have_count(1)
+
+
+async def test_everything_that_can_be_operated_has_a_name(browser: Browser, console: Console) -> None:
+    telephone.add_agent(console)
+    call = telephone.add_call(console, CALLEE, "in-progress", "completed", seconds=41)
+    telephone.say(console, call)
+    telephone.record(console, call)
+    telephone.add_call(console, "+14155550001", "in-progress", direction="inbound")
+    telephone.add_campaign(console, "Reminders", {"answered": 2}, 3)
+    console.database.run_here(do_not_call.add, console.account, CALLEE, "owner")
+    async with opened(browser, console.url, path="/console") as page:
+        await sign_in(page, console.key)
+        for name in ("Calls", "Campaigns", "Agents", "Settings"):
+            await go(page, name)
+            await expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+            for line in await page.locator("summary").all():
+                await line.click()
+            await expect(page.locator("details:not([open])")).to_have_count(0)
+            assert await unnamed(page) == [], name
 
 
 @pytest.mark.parametrize("size", [DESKTOP, NARROW])

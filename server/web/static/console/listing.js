@@ -84,8 +84,12 @@ export function listing({ address, one, line, alive, nothing, signal }) {
   }
 
   function watch() {
-    const timer = setInterval(() => {
-      if (!document.hidden) newest().catch(() => {});
+    let looking = false;
+    const timer = setInterval(async () => {
+      if (document.hidden || looking) return;
+      looking = true;
+      await newest().catch(() => {});
+      looking = false;
     }, EVERY);
     signal.addEventListener("abort", () => clearInterval(timer));
   }
