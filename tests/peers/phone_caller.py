@@ -32,6 +32,8 @@ from tests.peers.playback import FRAME_BYTES, Playback
 
 RATE: Final = 8000
 TICK: Final = 0.02
+MOST_AHEAD: Final = 25
+"""Live frames that wait at most: half a second."""
 VOICED: Final = 0.02
 """A clip's sample above this part of full scale is voiced."""
 AUDIBLE: Final = 150.0
@@ -108,6 +110,7 @@ class PhoneCaller:
         self.most_queued = 0
         self.began_at = 0.0
         self.over = asyncio.Event()
+        self.on_played: Callable[[bytes | None], None] = lambda frame: None
         self._websocket = websocket
         self._parameters = parameters
         self._jitter = jitter
@@ -136,6 +139,11 @@ class PhoneCaller:
         spoken = Spoken(clip)
         self._saying.extend((frame, spoken, i) for i, frame in enumerate(clip.frames))
         return spoken
+
+    def speak(self, frame: bytes) -> None:
+        """Say a frame of μ-law live, after what is being said; what a microphone is ahead of the line is dropped."""
+        if len(self._saying) < MOST_AHEAD:
+            self._saying.append((frame, Spoken(Clip("live", (), -1, -1)), 0))
 
     async def press(self, digit: str) -> None:
         """Press a key."""
@@ -250,6 +258,7 @@ class PhoneCaller:
 
     async def _play(self) -> None:
         marks, frame = self._playback.tick()
+        self.on_played(frame)
         if frame is not None:
             level = float(np.sqrt(np.mean(decode_ulaw(frame).astype(np.float64) ** 2)))
             self.heard.append(Heard(time.monotonic(), level, frame))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx2
+import numpy as np
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -227,3 +229,27 @@ async def test_wrong_credentials_are_refused() -> None:
 def test_what_is_no_twiml_is_not_obeyed(document: str) -> None:
     with pytest.raises(NotTwiml):
         read(document)
+
+
+async def test_a_person_at_a_terminal_is_heard_and_hears() -> None:
+    async with serving(seconds=30.0) as server:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "tests.peers.carrier", "dial", f"{server.url}/telephony/voice?agent=demo", "--live"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        session = await server.factory.sessions.get()
+        await session.running.wait()
+        assert process.stdin is not None
+        process.stdin.write((8000 * np.ones(1600, "<i2")).tobytes())
+        await process.stdin.drain()
+        while not any(np.abs(frame.samples).max() > 0.1 for frame in session.frames):
+            await asyncio.sleep(0.01)
+        session.say(4000)
+        await session.heard_all.wait()
+        process.stdin.close()
+        heard = np.frombuffer((await process.communicate())[0], "<i2")
+        assert process.returncode == 0
+        assert np.abs(heard).max() > 8000
