@@ -36,7 +36,7 @@ from server.platform.platform import platform_endpoints
 from server.renders.kinds import RENDERS
 from server.settings import Settings
 from server.signing import SigningKey
-from server.storage import OwnFiles, Storage, file_routes
+from server.storage import OwnFiles, Storage, file_routes, origin_of
 from server.storage.upload import upload_endpoint
 from server.web.assets import Assets
 from server.web.routes import web_routes
@@ -126,7 +126,7 @@ class Assembly:
                 *self.people.page_routes(page, faces),
                 *self.people.routes(),
                 *file_routes(self.files),
-                *Console(self.gate, console, settings.public_url, assets).routes(),
+                *Console(self.gate, console, settings.public_url, assets, files=origin_of(settings.storage)).routes(),
                 *web_routes(page, assets),
                 *self.phone.routes(),
             ],

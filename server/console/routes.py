@@ -20,7 +20,7 @@ from server.gate.errors import ApiError
 from server.gate.gate import DATABASE_ERRORS, Gate, refused
 from server.gate.models import CamelRequest, Said, validated
 from server.web.assets import Assets
-from server.web.pages import Page
+from server.web.pages import Page, policy_with
 
 PAGE: Final = "/console"
 SESSION: Final = "/console/session"
@@ -34,13 +34,23 @@ class SignIn(CamelRequest):
 
 
 class Console:
-    """The console's routes. `public_url`: how the world reaches this server."""
+    """The console's routes. `public_url`: how the world reaches this server. `files`: the origin of stored files, where
+    they are not had from this server."""
 
-    def __init__(self, gate: Gate, access: ConsoleAccess, public_url: str, assets: Assets | None = None) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        access: ConsoleAccess,
+        public_url: str,
+        assets: Assets | None = None,
+        *,
+        files: str | None = None,
+    ) -> None:
         self._gate = gate
         self._access = access
         self._public_url = public_url
         self._page = Page("console.html", assets or Assets())
+        self._policy = policy_with(files)
 
     def routes(self) -> list[BaseRoute]:
         """To be mounted at the root."""
@@ -52,7 +62,7 @@ class Console:
         ]
 
     async def _show(self, _request: Request) -> Response:
-        return self._page.response()
+        return self._page.response(policy=self._policy)
 
     async def _who(self, request: Request) -> Response:
         """Who is signed in; `data` is null where nobody is."""

@@ -4,6 +4,7 @@ from server.storage.errors import KeyInvalid, QuotaExceeded, StorageError, Stora
 from server.storage.own import OwnFiles
 from server.storage.records import FileInfo
 from server.storage.routes import file_routes
+from server.storage.s3 import origin_of
 from server.storage.storage import Storage
 from server.storage.store import LocalStore, Store
 from server.storage.urls import SignedUrls
@@ -20,4 +21,5 @@ __all__ = [
     "StorageFailed",
     "Store",
     "file_routes",
+    "origin_of",
 ]

@@ -21,6 +21,16 @@ _IN_ONE: Final = 8 << 20
 """Larger files go up in parts of this size."""
 
 
+def origin_of(settings: StorageSettings) -> str | None:
+    """The origin of the signed URLs of a bucket's files; None where there is no bucket. Asks nobody."""
+    if not settings.bucket:
+        return None
+    if settings.endpoint is None:
+        return f"https://{settings.bucket}.s3.{settings.region}.amazonaws.com"
+    parts = urlsplit(settings.endpoint)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 class S3Files:
     """Files in a bucket, each below the prefix that the settings name. Writes are atomic: the service sees to it."""
 

@@ -60,3 +60,10 @@ class Page:
             "cache-control": "no-store",
         }
         return HTMLResponse(self._html, headers=headers)
+
+
+def policy_with(files: str | None) -> str:
+    """The policy of a page that shows and plays stored files; `files`: their origin, where it is not ours."""
+    if files is None:
+        return CONTENT_SECURITY_POLICY
+    return re.sub(r"\b(img-src|media-src) 'self'", rf"\1 'self' {files}", CONTENT_SECURITY_POLICY)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Page
 from sqlalchemy.orm import Session
@@ -63,11 +64,11 @@ class Console:
 
 
 @contextmanager
-def serving_console(tmp_path: Path) -> Iterator[Console]:
-    """The console on a free port, until the block ends."""
+def serving_console(tmp_path: Path, **changed: Any) -> Iterator[Console]:
+    """The console on a free port, until the block ends. `changed`: settings."""
     with bind("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        settings = Settings(data_dir=tmp_path).with_port(port)
+        settings = Settings(data_dir=tmp_path, **changed).with_port(port)
         database = Database(settings.database_url, threads=2)
         database.migrate()
         database.run_here(first_key, None)

@@ -6,15 +6,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from server.database import Database
 from server.settings import Settings, StorageSettings
-from server.storage import KeyInvalid, QuotaExceeded, Storage, StorageError, StorageFailed
+from server.storage import KeyInvalid, QuotaExceeded, Storage, StorageError, StorageFailed, origin_of
 from server.storage.keys import is_key, location
 from server.storage.s3 import S3Files
 from server.storage.store import LocalStore, Store
@@ -277,6 +279,19 @@ def test_a_bucket_gives_urls_of_its_own_that_expire(
     assert answer.content == FILM
     assert answer.headers["content-type"] == "video/mp4"
     assert answer.headers["content-disposition"] == 'inline; filename="video.mp4"'
+
+
+@pytest.mark.parametrize("endpoint", [None, "http://files.example:9000", "https://files.example/s3"])
+def test_the_origin_of_a_bucket_is_that_of_its_urls(endpoint: str | None) -> None:
+    secret = SecretStr("secret of the tests")
+    settings = StorageSettings(
+        bucket="files", endpoint=endpoint, region="eu-west-3", access_key_id="tester", secret_access_key=secret
+    )
+    url = S3Files(settings).signed_url("a/b.wav", 60)
+    assert url is not None
+    parts = urlsplit(url)
+    assert origin_of(settings) == f"{parts.scheme}://{parts.netloc}"
+    assert origin_of(StorageSettings()) is None
 
 
 def test_a_bucket_that_is_away_fails_without_saying_where(
