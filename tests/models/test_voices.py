@@ -164,10 +164,10 @@ def test_stretches_sound_like_the_whole(model: SpeechModel) -> None:
     np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-4)
 
 
-async def test_speaking_twice_as_fast_takes_about_half_the_time(registry: VoiceRegistry) -> None:
+async def test_speaking_twice_as_fast_takes_about_half_the_time_but_for_pauses(registry: VoiceRegistry) -> None:
     voice = registry.open(PIPER)
     slow, fast = [len(audio(await spoken(voice, SENTENCES[4], speed))) for speed in (1.0, 2.0)]
-    assert 0.4 < fast / slow < 0.65
+    assert 0.4 < fast / slow < 0.75
 
 
 @pytest.mark.slow

@@ -41,6 +41,14 @@ def children() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "media.decoding" in " ".join(child.cmdline() or ["-"])]
 
 
+async def started(before: list[psutil.Process]) -> list[psutil.Process]:
+    """The helpers that were not there before, at least one. A process has no command line for a moment as it starts."""
+    async with asyncio.timeout(30):
+        while not (found := [child for child in children() if child not in before]):
+            await asyncio.sleep(0.01)
+    return found
+
+
 async def test_a_picture_comes_back_whole(decoder: SafeDecoder) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (300, 200, 3), np.uint8)
     picture = await decoder.image(encoded(Image.fromarray(noise), "PNG"))
@@ -137,7 +145,7 @@ async def test_each_file_has_a_process_of_its_own_and_all_are_reaped() -> None:
     before, decoder = children(), SafeDecoder()
     for _ in range(3):
         await decoder.image(encoded(half_red(), "PNG"))
-    left = [child for child in children() if child not in before]
+    left = await started(before)
     assert len(left) == 1  # the spare one
     assert left[0].status() != psutil.STATUS_ZOMBIE
     decoder.close()
@@ -148,7 +156,7 @@ async def test_the_helper_inherits_no_secrets_and_no_files(monkeypatch: pytest.M
     monkeypatch.setenv("VISAVIS_BOOTSTRAP_KEY", "sk_live_secret")
     before, decoder = children(), SafeDecoder()
     await decoder.image(encoded(half_red(), "PNG"))
-    [spare] = [child for child in children() if child not in before]
+    [spare] = await started(before)
     assert not any(name.startswith("VISAVIS") for name in spare.environ())
     assert spare.nice() >= 10
     async with asyncio.timeout(60):

@@ -109,9 +109,10 @@ def _hurry() -> None:
     keeper.TICK_S = 0.1  # type: ignore[misc]
     keeper.BACKOFF_S = (0.5,)  # type: ignore[misc,assignment]
     keeper.ELSEWHERE = timedelta(seconds=0.5)  # type: ignore[misc]
-    keeper.UNSTARTED = timedelta(seconds=0.5)  # type: ignore[misc]
+    keeper.UNSTARTED = timedelta(seconds=1.5)  # type: ignore[misc]
     keeper.UNHEARD = timedelta(seconds=3)  # type: ignore[misc]
     keeper.RINGS_ON = timedelta(seconds=-3)  # type: ignore[misc]
+    outcomes.MOST_NOT_PLACED = 50  # type: ignore[misc]  # nobody is killed as often in a day
     outcomes.NOT_PLACED_PAUSE = timedelta(seconds=0.5)  # type: ignore[misc]
 
 
