@@ -138,6 +138,7 @@ async def test_the_agent_is_heard_and_its_face_moves_with_its_voice(speaking: Br
             yours = page.locator(".line--you:not(.line--partial)", has_text="close")
             await expect(yours).to_be_visible(timeout=60_000)
             await expect(page.locator("#timing-total")).to_have_text(re.compile(r"^\d\.\d\d s$"), timeout=60_000)
+            await page.wait_for_selector('#stage[data-state="listening"]')  # the timing is told when the answer begins
             await page.wait_for_function(SEEN, arg=["listening", FRAMES])
             lines: list[str] = await page.evaluate(HEARD)
             heard = read_back(server, await received(page))
