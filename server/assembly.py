@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from server.app import create_app
@@ -21,6 +22,7 @@ from server.families.families import Families
 from server.fetching import Fetcher, UrlPolicy
 from server.gate.auth import Authenticator
 from server.gate.gate import Gate
+from server.gate.registry import Endpoint
 from server.jobs import durable
 from server.jobs.compose import assemble
 from server.jobs.desk import JobDesk
@@ -82,14 +84,7 @@ class Assembly:
         self.gate = Gate(
             settings,
             database,
-            [
-                *platform_endpoints(settings, authenticator=authenticator, engines=self.engines, policy=policy),
-                *self.people.endpoints(),
-                *self.families.endpoints(),
-                *JobDesk(self.jobs.jobs, self.files.sign).endpoints(),
-                *WebhookDesk(self.jobs.deliveries, policy).endpoints(),
-                upload_endpoint(self.files, max_bytes=settings.storage.upload_bytes, days=settings.storage.upload_days),
-            ],
+            self._endpoints(settings, authenticator, policy),
             authenticator=authenticator,
             signed_in=console.key_id,
         )
@@ -104,35 +99,50 @@ class Assembly:
             page_key=key.derive("page"),
         )
         self.recordings = Recordings.of(settings, database, self.files)
-        self.phone = PhoneEndpoints.of(
-            PhoneParts(
-                self.engine,
-                self.calling.books,
-                self.live,
-                people=self.people.agents,
-                recorders=self.recordings,
-                calls=self.calling.carrier,
-            ),
-            settings,
-        )
-        page, assets = self.browser.page, Assets()
+        self.phone = PhoneEndpoints.of(self._phone_parts(), settings)
         self.app: ASGIApp = create_app(
             settings,
             engine=self.engine,
             database=database,
             metrics=metrics,
-            routes=[
-                *self.browser.routes(),
-                *self.people.page_routes(page, faces),
-                *self.people.routes(),
-                *file_routes(self.files),
-                *Console(self.gate, console, settings.public_url, assets, files=origin_of(settings.storage)).routes(),
-                *web_routes(page, assets),
-                *self.phone.routes(),
-            ],
+            routes=self._routes(settings, console, faces),
             bodies=BODIES,
             gate=self.gate,
         )
+
+    def _endpoints(self, settings: Settings, authenticator: Authenticator, policy: UrlPolicy) -> list[Endpoint]:
+        """Those of the API."""
+        return [
+            *platform_endpoints(settings, authenticator=authenticator, engines=self.engines, policy=policy),
+            *self.people.endpoints(),
+            *self.families.endpoints(),
+            *JobDesk(self.jobs.jobs, self.files.sign).endpoints(),
+            *WebhookDesk(self.jobs.deliveries, policy).endpoints(),
+            upload_endpoint(self.files, max_bytes=settings.storage.upload_bytes, days=settings.storage.upload_days),
+        ]
+
+    def _phone_parts(self) -> PhoneParts:
+        return PhoneParts(
+            self.engine,
+            self.calling.books,
+            self.live,
+            people=self.people.agents,
+            recorders=self.recordings,
+            calls=self.calling.carrier,
+        )
+
+    def _routes(self, settings: Settings, console: ConsoleAccess, faces: Faces | None) -> list[BaseRoute]:
+        """All that is not the API: pages, sessions, files, the telephone."""
+        page, assets = self.browser.page, Assets()
+        return [
+            *self.browser.routes(),
+            *self.people.page_routes(page, faces),
+            *self.people.routes(),
+            *file_routes(self.files),
+            *Console(self.gate, console, settings.public_url, assets, files=origin_of(settings.storage)).routes(),
+            *web_routes(page, assets),
+            *self.phone.routes(),
+        ]
 
     async def start(self) -> None:
         """Load the models and begin. Raises `ModelError` or `AgentError`."""

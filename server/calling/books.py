@@ -18,7 +18,7 @@ from server.calling.steps import Ended
 from server.credits import InsufficientCredits
 from server.database import Database
 from server.database.tables import Call, PhoneCall
-from server.phone.book import CallFacts, CallOrder, CallRefused
+from server.phone.book import CallFacts, CallOrder, CallRefused, Outcome
 from telephony.numbers import country_of
 from telephony.progress import CallState
 from telephony.twilio.rest import CarrierCall
@@ -26,9 +26,6 @@ from telephony.twilio.rest import CarrierCall
 NO_SUCH_NUMBER: Final = "The number you have called is not in service. Goodbye."
 NOT_AVAILABLE: Final = "Sorry, the assistant you are calling is not available. Goodbye."
 IS_OVER: Final = "This call has ended already. Goodbye."
-OPTED_OUT: Final = "opted out"
-NOT_PLACED: Final = "not placed"
-"""The outcome of a call that the carrier certainly never made: nobody's telephone rang."""
 _TRIES: Final = 3
 
 OUT_OF_CREDIT: Final = "The account's credits were used up"
@@ -191,7 +188,7 @@ class Books:
         if call is None or call.sid is not None or CallState(call.state).ended:
             return False
         if state is CallState.FAILED:
-            call.outcome = NOT_PLACED
+            call.outcome = Outcome.NOT_PLACED
         self._step(session, call, state.value, error=error)
         return True
 
@@ -290,6 +287,6 @@ def _opted_out(session: Session, call_id: str) -> None:
     call = steps.locked(session, call_id)
     if call is None:
         return
-    call.outcome = OPTED_OUT
+    call.outcome = Outcome.OPTED_OUT
     if country_of(call.peer) is not None:
         do_not_call.add(session, call.account_id, call.peer, "callee")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -18,9 +18,17 @@ from server.calling.guard import CallNotAllowed, Guard
 from server.calling.owners import AgentOwners
 from server.database import Database
 from server.database.tables import PhoneCall
+from server.phone.book import CALL_STATUS_PATH, OUTBOUND_PATH
 from server.settings import Settings
 from telephony.progress import CallState
-from telephony.twilio.rest import CarrierCall, CarrierRefused, CarrierUnavailable, CarrierUnsure, TwilioCalls
+from telephony.twilio.rest import (
+    CLOCKS_APART,
+    CarrierCall,
+    CarrierRefused,
+    CarrierUnavailable,
+    CarrierUnsure,
+    TwilioCalls,
+)
 
 MOST_STARTING: Final = 200
 """Calls that wait for their turn, or for the carrier's answer; more are not ordered."""
@@ -29,8 +37,6 @@ AT_ONCE: Final = 16
 PLACE_S: Final = 25.0
 """The carrier's client has given up by then, its one retry included."""
 CLOSE_S: Final = 1.0
-SKEW: Final = timedelta(seconds=5)
-"""What the carrier's clock and ours may differ by."""
 NEVER_PLACED: Final = "The carrier never placed the call"
 _UNKNOWN_THERE: Final = 20404
 """Twilio's error number of what it does not know."""
@@ -162,8 +168,8 @@ class Dialler:
                 return await carrier.place(
                     to=asked.peer,
                     caller=asked.own_number,
-                    answer_url=f"{self._url}/telephony/outbound/{call_id}",
-                    status_url=f"{self._url}/telephony/status/{call_id}",
+                    answer_url=self._url + OUTBOUND_PATH.format(call_id=call_id),
+                    status_url=self._url + CALL_STATUS_PATH.format(call_id=call_id),
                     ring_seconds=self._settings.ring_s,
                     longest_seconds=self._settings.longest_s,
                 )
@@ -212,7 +218,7 @@ class Dialler:
         known = await self._database.read(_known, call_id)
         if known is None or known.asked is None or known.sid is not None or self._carrier is None:
             return
-        found = await self._carrier.find(to=known.peer, caller=known.own_number, since=known.asked - SKEW)
+        found = await self._carrier.find(to=known.peer, caller=known.own_number, since=known.asked - CLOCKS_APART)
         for call in found:
             if await self._books.placed(call_id, call) is not None:
                 log.warning("a call was found at the carrier", call=call_id, sid=call.sid)

@@ -11,9 +11,9 @@ from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from server.calling.billing import ITEMS
-from server.calling.books import NOT_PLACED
 from server.calling.steps import GOING_ON
 from server.database.tables import Account, CreditReservation, DoNotCall, PhoneCall, PhoneNumber
+from server.phone.book import Outcome
 from server.settings.phone import TelephonySettings
 from telephony.errors import TelephonyError
 from telephony.numbers import Destination, DestinationRefused, check_destination, zones_of
@@ -139,7 +139,7 @@ class Guard:
             PhoneCall.peer == number,
             PhoneCall.direction == "outbound",
             PhoneCall.created > self._now() - DAY,
-            or_(PhoneCall.outcome.is_(None), PhoneCall.outcome != NOT_PLACED),  # no telephone has rung
+            or_(PhoneCall.outcome.is_(None), PhoneCall.outcome != Outcome.NOT_PLACED),  # no telephone has rung
         )
         states = list(session.scalars(calls))
         # One at a time also because a call that was placed in an instant before a crash is found by whom it went to.

@@ -19,6 +19,7 @@ from server.calling.books import Advance, Books, advance
 from server.calling.dialler import Dialler
 from server.database import Database, DatabaseError
 from server.database.tables import PhoneCall
+from server.phone.book import Outcome
 from server.settings.phone import TelephonySettings
 from telephony.errors import TelephonyError
 from telephony.progress import CallState
@@ -41,8 +42,6 @@ RINGS_ON: Final = timedelta(seconds=30)
 SWEEP_S: Final = 600.0
 
 OUT_OF_CREDIT: Final = "I am sorry, the credit for this call is used up. Goodbye."
-TRANSFERRED: Final = "transfer"
-"""How the outcome of a call begins that is with a person now: nobody has its stream, and it goes on."""
 
 log = structlog.get_logger(__name__)
 
@@ -170,7 +169,7 @@ class Keeper:
         if self._dialler.can_ask(call.carrier):
             await self._dialler.look_up(call.call_id)
             await self._advance_unseen(call.call_id)
-        elif (call.outcome or "").startswith(TRANSFERRED):
+        elif call.outcome == Outcome.TRANSFERRED:
             if call.answered is not None and now - call.answered > timedelta(seconds=self._settings.longest_s):
                 await self._books.lost(call.call_id, "It is not known how the call ended")
             else:

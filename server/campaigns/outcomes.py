@@ -8,10 +8,10 @@ from typing import Final
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from server.calling.books import NOT_PLACED
 from server.campaigns.rules import Rules
 from server.campaigns.store import ContactStatus, Status, close_if_over, locked
 from server.database.tables import Campaign, CampaignContact, PhoneCall
+from server.phone.book import Outcome
 from telephony.progress import CallState
 
 LOST: Final = "unknown"
@@ -24,7 +24,9 @@ NOTHING_IS_PLACED: Final = 10
 """A campaign of whose calls so many in a row were not made is paused."""
 _ENDED: Final = tuple(state.value for state in CallState if state.ended)
 _BATCH: Final = 200
-_LEARNT: Final = frozenset({"busy", "message left", "not in service", "opted out", "transferred"})
+_LEARNT: Final = frozenset(
+    {Outcome.BUSY, Outcome.MESSAGE_LEFT, Outcome.NOT_IN_SERVICE, Outcome.OPTED_OUT, Outcome.TRANSFERRED}
+)
 """Outcomes of answered calls that say more than that. Of these `busy`, which the network said in words, may be tried
 again."""
 
@@ -54,7 +56,7 @@ def call_ended(session: Session, call: PhoneCall, *, now: datetime | None = None
         return
     contact.outcome, contact.updated = outcome_of(call), now
     wait = Rules.from_json(campaign.rules).again_after(contact.outcome, contact.attempts)
-    if call.state == CallState.FAILED.value and call.outcome == NOT_PLACED:
+    if call.state == CallState.FAILED.value and call.outcome == Outcome.NOT_PLACED:
         wait = _without_a_try(session, call, contact) or wait
         _pause_where_nothing_is_placed(session, call, campaign, now)
     if wait is not None and campaign.status in (Status.RUNNING, Status.PAUSED):
@@ -66,7 +68,7 @@ def call_ended(session: Session, call: PhoneCall, *, now: datetime | None = None
 
 def _without_a_try(session: Session, call: PhoneCall, contact: CampaignContact) -> timedelta | None:
     """After a call that was never made, another may be, and the lost one does not count; but not for ever."""
-    query = select(func.count()).where(PhoneCall.contact_id == contact.id, PhoneCall.outcome == NOT_PLACED)
+    query = select(func.count()).where(PhoneCall.contact_id == contact.id, PhoneCall.outcome == Outcome.NOT_PLACED)
     if (session.scalar(query) or 0) > MOST_NOT_PLACED:
         return None
     contact.attempts = max(0, contact.attempts - 1)
@@ -84,7 +86,7 @@ def _pause_where_nothing_is_placed(session: Session, call: PhoneCall, campaign: 
         .limit(NOTHING_IS_PLACED)
     )
     last = list(session.scalars(query))
-    if len(last) < NOTHING_IS_PLACED or set(last) != {NOT_PLACED}:
+    if len(last) < NOTHING_IS_PLACED or set(last) != {Outcome.NOT_PLACED}:
         return
     session.execute(
         update(Campaign)

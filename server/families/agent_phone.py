@@ -1,19 +1,16 @@
-"""How a voice agent of the API behaves on the telephone, as requests and answers have it."""
+"""How a voice agent of the API behaves on the telephone: the definition's fields, as requests and answers have them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, model_validator
 
 from agents.definition import PhoneDefinition
 from server.gate.models import AnswerModel, CamelRequest
 
-Sentence = Annotated[str, Field(max_length=1000)]
-_DEFAULT = PhoneDefinition()
 
-
-class AgentPhone(CamelRequest):
+class AgentPhone(PhoneDefinition):
     """What the agent does on the telephone, and what it says there besides its greeting.
 
     Texts may hold `{name}` placeholders, filled in from a call's variables. `onMachine`: what it does where a machine
@@ -22,14 +19,7 @@ class AgentPhone(CamelRequest):
     want to be called again.
     """
 
-    on_machine: Literal["hang_up", "leave_message", "carry_on"] = _DEFAULT.on_machine
-    detect_machine: bool = _DEFAULT.detect_machine
-    message: Annotated[str, Field(max_length=2000)] = _DEFAULT.message
-    disclosure: Sentence = _DEFAULT.disclosure
-    recording: bool = _DEFAULT.recording
-    consent: Sentence = _DEFAULT.consent
-    screening: Sentence = _DEFAULT.screening
-    opt_out: Sentence = _DEFAULT.opt_out
+    model_config = CamelRequest.model_config
 
     @model_validator(mode="after")
     def _message_to_leave(self) -> Self:
@@ -38,19 +28,12 @@ class AgentPhone(CamelRequest):
         return self
 
 
-class ShownPhone(AnswerModel):
+class ShownPhone(PhoneDefinition):
     """The same, as it is kept."""
 
-    on_machine: Literal["hang_up", "leave_message", "carry_on"]
-    detect_machine: bool
-    message: str
-    disclosure: str
-    recording: bool
-    consent: str
-    screening: str
-    opt_out: str
+    model_config = ConfigDict(**AnswerModel.model_config, json_schema_serialization_defaults_required=True)
 
     @classmethod
     def of(cls, kept: dict[str, Any] | None) -> ShownPhone:
         """Of the definition's section, with defaults where it says nothing."""
-        return cls.model_validate(PhoneDefinition.model_validate(kept or {}).model_dump(), by_name=True)
+        return cls.model_validate(kept or {})

@@ -93,8 +93,7 @@ class PhoneNumbers:
 
     async def list(self, call: ApiCall[None]) -> ApiResult:
         """GET /api/voice-agent/numbers."""
-        found = await call.database.read(self._numbers.of, call.account.id)
-        return ApiResult(NumbersAnswer(data=[_shown(each) for each in found]))
+        return ApiResult(NumbersAnswer(data=[_shown(each) for each in await self._of(call)]))
 
     async def put(self, call: ApiCall[NumberRequest]) -> ApiResult:
         """POST /api/voice-agent/numbers."""

@@ -11,7 +11,7 @@ import structlog
 from agents.link import Conversant
 from agents.session.services import Services
 from server.phone.announcement import Announcement
-from server.phone.book import CallBook, CallFacts, CallOrder
+from server.phone.book import CallBook, CallFacts, CallOrder, Outcome
 from server.phone.briefs import fill
 from server.phone.call import PhoneCall
 from server.phone.link import PhoneLink
@@ -132,10 +132,10 @@ class _OutboundCall:
         """What comes instead of the conversation."""
         match verdict.party:
             case Party.CARRIER:
-                outcome = "busy" if verdict.why == "busy" else "not in service"
+                outcome = Outcome.BUSY if verdict.why == "busy" else Outcome.NOT_IN_SERVICE
                 await self._note(CallFacts(answered_by="unknown", outcome=outcome))
             case Party.SCREENER:
-                await self._note(CallFacts(answered_by="machine", outcome="screened"))
+                await self._note(CallFacts(answered_by="machine", outcome=Outcome.SCREENED))
                 await self._answer_screener(watch)
             case Party.MACHINE:
                 await self._on_machine(verdict, watch)
@@ -144,15 +144,15 @@ class _OutboundCall:
         phone = self._definition.phone
         text = fill(phone.message, self._order.variables)
         if phone.on_machine != "leave_message" or not text or not verdict.takes_message:
-            await self._note(CallFacts(answered_by="machine", outcome="machine"))
+            await self._note(CallFacts(answered_by="machine", outcome=Outcome.MACHINE))
             return
         await self._note(CallFacts(answered_by="machine"))
         link = self._call.next_link()
         link.watch = watch.hear
-        message = self._announcement(link, text, self._records(watch), hang_up="message left")
+        message = self._announcement(link, text, self._records(watch), hang_up=Outcome.MESSAGE_LEFT)
         watch.on_beep = message.again
         await self._call.converse(message)
-        await self._note(CallFacts(outcome="message left" if message.spoken else "machine"))
+        await self._note(CallFacts(outcome=Outcome.MESSAGE_LEFT if message.spoken else Outcome.MACHINE))
 
     async def _answer_screener(self, watch: AnsweringWatch) -> None:
         """Say who is calling, wait for the person, and talk with them."""

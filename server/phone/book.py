@@ -7,7 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from enum import StrEnum
+from typing import Any, Final, Literal, Protocol
+
+OUTBOUND_PATH: Final = "/telephony/outbound/{call_id}"
+"""What the carrier asks when a call that we placed is answered."""
+STATUS_PATH: Final = "/telephony/status"
+"""Where the carrier tells how a call stands."""
+CALL_STATUS_PATH: Final = STATUS_PATH + "/{call_id}"
+"""The same, of a call that we placed."""
+
+
+class Outcome(StrEnum):
+    """What came of a call, where more can be said than its state."""
+
+    NOT_PLACED = "not placed"  # the carrier certainly never made it: nobody's telephone rang
+    BUSY = "busy"  # the network said so in words
+    NOT_IN_SERVICE = "not in service"
+    MACHINE = "machine"
+    SCREENED = "screened"
+    MESSAGE_LEFT = "message left"
+    OPTED_OUT = "opted out"
+    TRANSFERRED = "transferred"  # also while it is with a person: nobody has its stream then, and it goes on
+    NOT_TRANSFERRED = "not transferred"
+    NOT_RECORDED = "not recorded: storage is full"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from media.audio.g711 import PHONE_RATE
 from media.audio.two_channel import Piece
 from server.database import Database, DatabaseError
 from server.database.tables import PhoneCall
+from server.phone.book import Outcome
 from server.phone.recording import (
     FRAME_BYTES,
     LONGEST_HEADER,
@@ -51,9 +52,6 @@ FOLDER: Final = "recordings"
 SWEEP_S: Final = 300.0
 STOP_S: Final = 0.5
 """What uploads get to end when the server stops; the next start does the rest."""
-
-NO_ROOM: Final = "not recorded: storage is full"
-"""The outcome of a call that has none other."""
 
 PAUSE_S: Final = 1.0
 """Silence between two streams of one call, before and after somebody else had the line."""
@@ -283,7 +281,7 @@ def _refused(session: Session, call_id: str, key: str | None) -> None:
     row = session.get(PhoneCall, call_id)
     if row is not None:
         row.recording = None if row.recording == key else row.recording
-        row.outcome = row.outcome or NO_ROOM
+        row.outcome = row.outcome or Outcome.NOT_RECORDED
 
 
 def _account_of(session: Session, call_id: str) -> str | None:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from server.bodies import read_body
 from server.phone import warm
-from server.phone.book import CallRefused
+from server.phone.book import CALL_STATUS_PATH, OUTBOUND_PATH, STATUS_PATH, CallRefused
 from server.phone.carriers import BadCall, CarrierRequest
 from server.phone.desk import BRIEFED_PATH, BUSY, NEXT_PATH, STREAM_PATH, PhoneDesk, PhoneParts, StreamTicket
 from server.phone.hold_music import hold_wav
@@ -25,8 +25,6 @@ from telephony.markup import CONTENT_TYPE
 from telephony.progress import CallProgress, CallState
 
 VOICE_PATH: Final = "/telephony/voice"
-OUTBOUND_PATH: Final = "/telephony/outbound/{call_id}"
-STATUS_PATH: Final = "/telephony/status"
 
 MAX_FORM: Final = 64 * 1024
 MAX_FIELDS: Final = 200
@@ -61,7 +59,7 @@ class PhoneEndpoints:
             VOICE_PATH: self._voice,
             OUTBOUND_PATH: self._outbound,
             STATUS_PATH: self._status,
-            STATUS_PATH + "/{call_id}": self._status,
+            CALL_STATUS_PATH: self._status,
             NEXT_PATH: self._next,
             warm.HOLD_PATH: self._hold,
             warm.TRANSFERRED_PATH: self._transferred,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
-from server.phone.book import CallFacts, CallOrder
+from server.phone.book import CallFacts, CallOrder, Outcome
 from server.phone.carriers import CarrierRequest
 from server.phone.desk import BUSY, PhoneDesk, StreamTicket
 from server.phone.transfer import Stage, Transfer, TransferWish
 from telephony.progress import CallProgress
 from telephony.twilio import twiml
-from telephony.twilio.rest import CarrierError, CarrierRefused, CarrierUnsure, TwilioCalls
+from telephony.twilio.rest import CLOCKS_APART, CarrierError, CarrierRefused, CarrierUnsure, TwilioCalls
 
 HOLD_PATH: Final = "/telephony/hold/{call_id}"
 TRANSFERRED_PATH: Final = "/telephony/transferred/{call_id}"
@@ -23,9 +23,6 @@ BRIEFING_PATH: Final = "/telephony/briefing/{call_id}"
 BRIEFING_STATUS_PATH: Final = "/telephony/briefing/{call_id}/status"
 MUSIC_PATH: Final = "/telephony/hold.wav"
 
-TRANSFERRED: Final = "transferred"
-NOT_TRANSFERRED: Final = "not transferred"
-CLOCKS_APART: Final = timedelta(seconds=5)
 LOOKED_FOR: Final = (1.0, 3.0, 6.0)
 """Seconds before each attempt to find out whether the carrier has taken a call: it shows it only after a moment."""
 CALLER_GONE: Final = "I am sorry, the caller has hung up. Goodbye."
@@ -48,7 +45,7 @@ class WarmTransfers:
         )
         log.info("a call is transferred", call=order.call_id, warm=self._is_warm(transfer))
         # From now on nobody has its stream: where the carrier cannot be asked, only this tells that it goes on.
-        await desk.parts.book.note(order.call_id, CallFacts(outcome=TRANSFERRED))
+        await desk.parts.book.note(order.call_id, CallFacts(outcome=Outcome.TRANSFERRED))
         if self._is_warm(transfer) and desk.background.spawn(self._call(transfer), "briefing") is None:
             transfer.fail("failed")
 
@@ -146,8 +143,8 @@ class WarmTransfers:
     async def _met(self, call_id: str) -> None:
         """The caller and the person have talked."""
         self._desk.transfers.over(call_id)
-        await self._desk.parts.book.note(call_id, CallFacts(outcome=TRANSFERRED))
-        await self._desk.parts.book.line_closed(call_id, TRANSFERRED)
+        await self._desk.parts.book.note(call_id, CallFacts(outcome=Outcome.TRANSFERRED))
+        await self._desk.parts.book.line_closed(call_id, Outcome.TRANSFERRED)
 
     async def _call(self, transfer: Transfer) -> None:
         desk, call_id = self._desk, transfer.order.call_id
@@ -201,7 +198,7 @@ class WarmTransfers:
         returned = self._desk.transfers.back(call_id, sid, reason)
         if returned is None:
             return self._desk.carrier.hang_up()
-        note = self._desk.parts.book.note(call_id, CallFacts(outcome=NOT_TRANSFERRED))
+        note = self._desk.parts.book.note(call_id, CallFacts(outcome=Outcome.NOT_TRANSFERRED))
         self._desk.background.spawn(note, "noting a transfer that came to nothing")
         return self._desk.connect(sid, StreamTicket(returned.order, returned.resumption))
 

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -26,6 +26,8 @@ from telephony.errors import TelephonyError
 API: Final = "https://api.twilio.com"
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=3.0, pool=3.0)
 RETRY_AFTER: Final = 0.3
+CLOCKS_APART: Final = timedelta(seconds=5)
+"""What the carrier's clock and ours may differ by: to `TwilioCalls.find` calls, look from so much earlier on."""
 _PAGE: Final = 50
 _LIMITS: Final = httpx2.Limits(max_connections=20, max_keepalive_connections=5)
 _TOO_MANY: Final = 429

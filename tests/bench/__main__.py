@@ -40,7 +40,7 @@ OTHERS: Final = (
     ("Renders over REST", ("tests.bench.renders",)),
     ("Throughput of the platform", ("tests.bench.platform",)),
     ("REST traffic beside a call", ("tests.bench.beside_call", "--turns", "8")),
-    ("Jobs and kill -9", ("tests.bench.jobs", "--kills", "20", "--jobs", "120")),
+    ("Jobs and kill -9", ("tests.bench.jobs", "--kills", "50", "--jobs", "300")),
 )
 MANY: Final = 8
 """Calls at once of the part `eight`."""

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from server.calling.books import IS_OVER, NO_SUCH_NUMBER, NOT_AVAILABLE, OPTED_OUT
+from server.calling.books import IS_OVER, NO_SUCH_NUMBER, NOT_AVAILABLE
 from server.calling.guard import CallNotAllowed
 from server.credits import usage, withdraw
 from server.database import finish_call
 from server.database.tables import PhoneCall, PhoneNumber
-from server.phone.book import CallFacts, CallOrder, CallRefused
+from server.phone.book import CallFacts, CallOrder, CallRefused, Outcome
 from server.settings import Settings
 from tests.server.calling.world import CALLEE, CREDITS, NOON, OURS, Calls, settings_of, sid
 
@@ -200,7 +200,7 @@ async def test_who_opts_out_is_not_called_again(calls: Calls) -> None:
     for _ in range(2):
         await calls.books.opted_out(call_id)
     await calls.books.report(call_id, "completed", sid=sid(), seconds=5)
-    assert calls.row(call_id).outcome == OPTED_OUT
+    assert calls.row(call_id).outcome == Outcome.OPTED_OUT
     with pytest.raises(CallNotAllowed, match="asked not to be called") as caught:
         await calls.order()
     assert caught.value.code == "DO_NOT_CALL"

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.calling import steps
-from server.calling.books import NOT_PLACED
 from server.campaigns import store
 from server.campaigns.contacts import Contact
 from server.campaigns.outcomes import call_ended
@@ -21,6 +20,7 @@ from server.campaigns.store import CampaignView
 from server.credits import ledger
 from server.database import Database, create_account
 from server.database.tables import CampaignContact, PhoneCall
+from server.phone.book import Outcome
 from telephony.quiet_hours import QuietHours
 
 CREDITS = 1000
@@ -152,7 +152,7 @@ class CampaignWorld:
         def work(session: Session) -> None:
             call = steps.locked(session, call_id)
             assert call is not None
-            call.outcome = NOT_PLACED
+            call.outcome = Outcome.NOT_PLACED
             told = [lambda session, call: call_ended(session, call, now=self.now)]
             steps.report(session, call, "failed", now=self.now, error="Twilio could not be reached", on_ended=told)
 

@@ -23,8 +23,9 @@ from media.audio.two_channel import Channel
 from server.calling import steps
 from server.database import Database
 from server.database.tables import Account, PhoneCall
+from server.phone.book import Outcome
 from server.phone.recording import CallRecorder
-from server.phone.recordings import NO_ROOM, Recordings, forget_recording, recording_key
+from server.phone.recordings import Recordings, forget_recording, recording_key
 from server.settings import StorageSettings
 from server.storage import LocalStore, Storage, StorageFailed
 from server.storage.s3 import S3Files
@@ -194,7 +195,7 @@ async def test_an_account_without_room_gets_no_recording_and_its_call_says_so(
         recorder = made.service.open(call_id)
         made.talk(recorder, 1.0)
         assert await recorder.close() is None
-    assert row(calls, call_id) == (None, NO_ROOM)
+    assert row(calls, call_id) == (None, Outcome.NOT_RECORDED)
     assert empty(folder)
     assert storage.used(BEN) == 0
 
@@ -209,7 +210,7 @@ async def test_room_that_is_gone_when_the_recording_is_to_be_stored_is_a_refusal
         recorder = made.service.open(call_id)
         made.talk(recorder, 1.0)
         assert await recorder.close() == recording_key(call_id)
-        await until(lambda: row(calls, call_id) == (None, NO_ROOM) and empty(folder))
+        await until(lambda: row(calls, call_id) == (None, Outcome.NOT_RECORDED) and empty(folder))
     assert storage.stat(recording_key(call_id)) is None
 
 
@@ -341,7 +342,7 @@ async def test_a_first_stream_is_kept_where_the_second_finds_no_room(
         recorder = made.service.open(call_id)
         made.talk(recorder, 1.0)
         assert await recorder.close() is None
-    assert row(calls, call_id) == (key, NO_ROOM)
+    assert row(calls, call_id) == (key, Outcome.NOT_RECORDED)
     assert read(stored(storage, call_id)).shape == (2, RATE)
 
 
