@@ -22,6 +22,7 @@ from server.database.tables.credits import CreditBalance, CreditEntry, CreditRes
 MAX_AMOUNT: Final = 10**12
 """Of one change, so that no sum can leave 64 bits."""
 ENTRIES_PAGE: Final = 100
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class InsufficientCredits(Exception):
@@ -130,22 +131,14 @@ def refund(session: Session, job_id: str) -> int:
 
 def balance(session: Session, account_id: str) -> int:
     """What the account has left, without what is reserved."""
-    return session.scalar(select(CreditBalance.balance).where(CreditBalance.account_id == account_id)) or 0
+    left = _connection(session).execute(_BALANCE, {"account": account_id}).scalar_one_or_none()
+    return int(left) if left is not None else 0
 
 
 def usage(session: Session, account_id: str, *, since: datetime, until: datetime | None = None) -> Usage:
     """The account's balance, and what it used of what was begun in [since, until)."""
-    row = CreditReservation
-    query = (
-        select(
-            row.item, func.count(), func.sum(row.charged), func.sum(case((row.state == "held", row.amount), else_=0))
-        )
-        .where(row.account_id == account_id, row.created >= since, row.state != "refunded")
-        .group_by(row.item)
-    )
-    if until is not None:
-        query = query.where(row.created < until)
-    rows = session.execute(query).all()
+    period = {"account": account_id, "since": since, "until": until or _NEVER}
+    rows = _connection(session).execute(_USED, period).all()
     return Usage(
         balance=balance(session, account_id),
         held=sum(int(held) for _, _, _, held in rows),
@@ -291,12 +284,30 @@ def _upsert(make: Any) -> Any:
 
 _BALANCES: Final = cast(Table, CreditBalance.__table__)
 _LINE: Final = insert(cast(Table, CreditEntry.__table__))
-_RESERVATION: Final = insert(cast(Table, CreditReservation.__table__))
+_RESERVATIONS: Final = cast(Table, CreditReservation.__table__)
+_RESERVATION: Final = insert(_RESERVATIONS)
 _DEBIT: Final = (
     update(_BALANCES)
     .where(_BALANCES.c.account_id == bindparam("account"), _BALANCES.c.balance >= bindparam("amount"))
     .values(balance=_BALANCES.c.balance - bindparam("amount"))
     .returning(_BALANCES.c.balance)
+)
+_BALANCE: Final = select(_BALANCES.c.balance).where(_BALANCES.c.account_id == bindparam("account"))
+_HELD = _RESERVATIONS.c.state == "held"
+_USED: Final = (
+    select(
+        _RESERVATIONS.c.item,
+        func.count(),
+        func.sum(_RESERVATIONS.c.charged),
+        func.sum(case((_HELD, _RESERVATIONS.c.amount), else_=0)),
+    )
+    .where(
+        _RESERVATIONS.c.account_id == bindparam("account"),
+        _RESERVATIONS.c.created >= bindparam("since"),
+        _RESERVATIONS.c.created < bindparam("until"),
+        _RESERVATIONS.c.state != "refunded",
+    )
+    .group_by(_RESERVATIONS.c.item)
 )
 _CREDIT: Final = {"postgresql": _upsert(postgresql.insert), "sqlite": _upsert(sqlite.insert)}
 

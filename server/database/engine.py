@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -156,7 +157,11 @@ def _begin(connection: Connection) -> None:
     # A transaction that begins by reading and then writes is refused at once when another one wrote in between,
     # without waiting. Taking the write lock at the start makes it wait its turn instead. Ours are short.
     reads = connection.get_execution_options().get(_READS, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    begin = "BEGIN" if reads else "BEGIN IMMEDIATE"
+    try:  # straight to the driver: every transaction passes here, and a statement of SQLAlchemy's costs as much again
+        connection.connection.driver_connection.execute(begin)  # type: ignore[union-attr]  # it has been connected
+    except sqlite3.Error as error:
+        raise OperationalError(begin, None, error) from error
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -16,7 +16,7 @@ from server.database.tables import Job
 from server.jobs.durable import DurableQueue, Work
 from server.jobs.handlers import Kinds
 from server.jobs.states import FAMILIES, JobStatus, JobView, check
-from server.jobs.store import active_count, locked, view
+from server.jobs.store import active_count, add, locked, view
 
 Announce = Callable[[Session, JobView], object]
 """Told of every job that ended, in the transaction in which it did."""
@@ -84,31 +84,32 @@ class Jobs:
         if active >= self.limits.active_per_account:
             raise TooManyJobs(self.limits.active_per_account)
         now = datetime.now(UTC)
-        job = Job(
-            id=job_id or str(uuid.uuid4()),
-            account_id=account_id,
-            family=family,
-            kind=kind,
-            queue=queue,
-            status=JobStatus.QUEUED.value,
-            phase="",
-            progress=0.0,
-            payload=dict(payload),
-            checkpoints={},
-            price=price,
-            webhook_url=webhook_url,
-            attempt=0,
-            strikes=0,
-            created=now,
-            updated=now,
-        )
-        job.unit = f"{job.id}.0"
-        session.add(job)
-        session.flush()
-        ledger.reserve(session, account_id, price, job_id=job.id, item=item or kind)
+        made = job_id or str(uuid.uuid4())
+        unit = f"{made}.0"
+        row = {
+            "id": made,
+            "account_id": account_id,
+            "family": family,
+            "kind": kind,
+            "queue": queue,
+            "status": JobStatus.QUEUED.value,
+            "phase": "",
+            "progress": 0.0,
+            "payload": dict(payload),
+            "checkpoints": {},
+            "price": price,
+            "webhook_url": webhook_url,
+            "attempt": 0,
+            "strikes": 0,
+            "unit": unit,
+            "created": now,
+            "updated": now,
+        }
+        add(session, row)
+        ledger.reserve(session, account_id, price, job_id=made, item=item or kind)
         # An account's first job goes before another's second: nobody is kept waiting by whoever orders a hundred.
-        self._queue.enqueue(session, job.unit, work=Work.JOB, queue=queue, subject=job.id, priority=active)
-        return job.id
+        self._queue.enqueue(session, unit, work=Work.JOB, queue=queue, subject=made, priority=active)
+        return made
 
     def cancel(self, session: Session, account_id: str, job_id: str) -> JobView:
         """End a job that waits or runs, at once, and give its credits back; its worker hears of it within a second.
