@@ -39,6 +39,7 @@ class Metrics:
         self._request_seconds = Histogram(
             "visavis_http_request_seconds", "Time to answer an HTTP request.", ["route"], registry=self.registry
         )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # as many as the registry itself has
         self._calls = Counter(
             "visavis_calls", "Conversations that have ended.", ["channel", "reason"], registry=self.registry
         )
@@ -53,8 +54,12 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an HTTP request."""
-        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
-        self._request_seconds.labels(route).observe(seconds)
+        name = (method if method in _METHODS else "other", route, status)
+        if (series := self._series.get(name)) is None:
+            count = self._requests.labels(name[0], route, str(status))
+            series = self._series[name] = count, self._request_seconds.labels(route)
+        series[0].inc()
+        series[1].observe(seconds)
 
     def call_ended(self, channel: str, reason: str) -> None:
         """Count a conversation; `reason` is one of a few words, never free text."""

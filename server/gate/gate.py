@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NoReturn
 
 import structlog
@@ -44,7 +45,7 @@ from server.gate.errors import (
 )
 from server.gate.families import family_of, plan_reaches
 from server.gate.idempotency import Claim, claim_of, find_answer
-from server.gate.limits import LimitClass, Limiter, Verdict
+from server.gate.limits import Admits, LimitClass, Limiter, Verdict
 from server.gate.models import validated
 from server.gate.openapi import openapi
 from server.gate.reference import reference_routes
@@ -64,7 +65,7 @@ NOT_GATED = ("/api/sessions", "/api/page", "/storage/files")
 class Gate:
     """All API endpoints behind one door. Await `close` at the end.
 
-    `signed_in`: the id of the key that a page of ours is signed in with, if any.
+    `signed_in`: the id of the key that a page of ours is signed in with, if any. `limiter`: one of another process.
     """
 
     def __init__(
@@ -76,10 +77,11 @@ class Gate:
         clock: Callable[[], float] = time.time,
         authenticator: Authenticator | None = None,
         signed_in: Callable[[HTTPConnection], str | None] = lambda _: None,
+        limiter: Admits | None = None,
     ) -> None:
         self.registry = Registry(endpoints)
         self.authenticator = authenticator or Authenticator(database)
-        self.limiter = Limiter(settings.limits, settings.plans, clock=clock)
+        self.limiter: Admits = limiter or Limiter(settings.limits, settings.plans, clock=clock)
         self._database = database
         self._clock = clock
         self._signed_in = signed_in
@@ -302,6 +304,8 @@ def _kind(method: str) -> LimitClass:
 
 async def _body(endpoint: Endpoint, request: Request) -> tuple[Any, Any]:
     """The body's JSON and the model made of it; of a body that the handler reads itself, nothing."""
+    if endpoint.body is None and not endpoint.multipart and not endpoint.takes:
+        return None, None
     content_type = request.headers.get("content-type", "")
     if endpoint.multipart:
         if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
@@ -310,8 +314,7 @@ async def _body(endpoint: Endpoint, request: Request) -> tuple[Any, Any]:
     if endpoint.takes:
         text = parse_text(await request.body(), content_type, endpoint.takes)
         return text, text
-    if endpoint.body is None:
-        return None, None
+    assert endpoint.body is not None  # noqa: S101 - the first line has seen to it
     raw = await request.body()
     if raw.strip() or content_type:
         check_json_type(content_type)
@@ -323,7 +326,7 @@ def _query(endpoint: Endpoint, request: Request) -> BaseModel | None:
     if endpoint.query is None:
         return None
     given: dict[str, str] = {}
-    known = {field.alias or name for name, field in endpoint.query.model_fields.items()}
+    known = _names(endpoint.query)
     for name, value in request.query_params.multi_items():
         if name not in known:
             continue
@@ -332,6 +335,12 @@ def _query(endpoint: Endpoint, request: Request) -> BaseModel | None:
         check_text(value, name)
         given[name] = value
     return validated(endpoint.query, given)
+
+
+@cache
+def _names(query: type[BaseModel]) -> frozenset[str]:
+    """A query's parameters as they are written."""
+    return frozenset(field.alias or name for name, field in query.model_fields.items())
 
 
 def _response(result: ApiResult | Response, endpoint: Endpoint) -> Response:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 import time
 from collections.abc import Callable
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger("server.requests")
 
-_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ID = b"x-request-id"
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_random = random.Random()
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines: logged at debug level only."""
 
@@ -33,15 +34,15 @@ class Requests:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = _given_id(scope) or f"{_random.getrandbits(64):016x}"
         status = 0
 
         async def mark(message: Message) -> None:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                others = [pair for pair in message.get("headers", ()) if pair[0].lower() != _ID]
+                message = {**message, "headers": [*others, (_ID, request_id.encode())]}
             elif message["type"] == "websocket.accept":
                 status = 101
             elif message["type"] == "websocket.close":
@@ -69,6 +70,12 @@ class Requests:
         )
         if scope["type"] == "http":
             self._observe(method, _route(scope), status, seconds)
+
+
+def _given_id(scope: Scope) -> str:
+    """The client's own id, "" where it sends none that is sane."""
+    given: bytes = next((value for name, value in scope["headers"] if name == _ID), b"")
+    return given.decode() if _GIVEN_ID.fullmatch(given) else ""
 
 
 def _route(scope: Scope) -> str:
