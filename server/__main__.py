@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from server.commands import accounts, call, keys, serve, worker
+from server.commands import accounts, api, call, keys, serve, worker
 from server.commands.common import CommandError, complain
 
-COMMANDS = (serve, worker, call, keys, accounts)
+COMMANDS = (serve, worker, call, keys, accounts, api)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from server.families.families import Families
 from server.fetching import Fetcher, UrlPolicy
 from server.gate.auth import Authenticator
 from server.gate.gate import Gate
+from server.gate.limits import Admits
 from server.gate.registry import Endpoint
 from server.jobs import durable
 from server.jobs.compose import assemble
@@ -48,12 +49,20 @@ from server.webhooks.desk import WebhookDesk
 class Assembly:
     """A server's parts. `app` answers requests; `start` once before, `close` once after, both on the event loop.
 
-    `settings` hold the port that is really bound, `policy` says which URLs of users are fetched. Raises `OSError` where
-    the data folder cannot be written.
+    `settings` hold the port that is really bound, `policy` says which URLs of users are fetched, `limiter` and
+    `metrics` belong to another process. Raises `OSError` where the data folder cannot be written.
     """
 
-    def __init__(self, settings: Settings, database: Database, *, policy: UrlPolicy | None = None) -> None:
-        metrics = Metrics()
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        policy: UrlPolicy | None = None,
+        limiter: Admits | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        metrics = self.metrics = metrics or Metrics()
         key = SigningKey.load(settings.data_dir)
         faces = Faces(FaceOptions.of(settings), packs=self._pack_of) if settings.avatar.enabled else None
         self.engine = Engine(settings, database, metrics, faces=faces)
@@ -87,6 +96,7 @@ class Assembly:
             self._endpoints(settings, authenticator, policy),
             authenticator=authenticator,
             signed_in=console.key_id,
+            limiter=limiter,
         )
         self.browser: BrowserEndpoints = browser_endpoints(
             self.engine,

@@ -61,6 +61,7 @@ class Engine:
         self.people = LoadedAgents(self._load_made, LOADED_AGENTS)
         self.faces = faces
         self._settings = settings
+        self._known: dict[str, AgentDefinition] = {}
         self._records = Records(database, metrics)
         self._speech = ModelWorker("speech-synthesis")
         self._services: Services | None = None
@@ -152,7 +153,11 @@ class Engine:
 
     def definitions(self) -> dict[str, AgentDefinition]:
         """The configured agents' definitions."""
-        return {agent_id: agent.definition for agent_id, agent in self.agents.items()}
+        return self._known or {agent_id: agent.definition for agent_id, agent in self.agents.items()}
+
+    def know_agents(self) -> None:
+        """Read the configured agents, in a process that holds no conversations. Raises `AgentError`."""
+        self._known = load_agents(self._settings.agents_dir)
 
     def voice_names(self) -> list[str]:
         """The voices that agents may have, by name."""

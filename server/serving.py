@@ -111,6 +111,13 @@ class WebServer(uvicorn.Server):
         await self._before_close()
         await super().shutdown(sockets)
 
+    def protocol(self) -> BoundedHttp:
+        """A protocol for a connection that was not accepted here."""
+        made: BoundedHttp = self.config.http_protocol_class(  # type: ignore[call-arg, assignment]
+            config=self.config, server_state=self.server_state, app_state={}, _loop=asyncio.get_running_loop()
+        )
+        return made
+
     def stop(self) -> None:
         """Begin to stop; `serve` returns when it is done."""
         self.should_exit = True
@@ -140,9 +147,9 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server_config(app: ASGIApp, settings: ServerSettings) -> uvicorn.Config:
-    """uvicorn's configuration: everything bounded, logging and forwarded headers left to us."""
-    protocol: type[Any] = type("Http", (BoundedHttp,), {"head_timeout": settings.receive_timeout_s})
+def server_config(app: ASGIApp, settings: ServerSettings, http: type[BoundedHttp] = BoundedHttp) -> uvicorn.Config:
+    """uvicorn's configuration: everything bounded, logging and forwarded headers left to us. `http`: the protocol."""
+    protocol: type[Any] = type("Http", (http,), {"head_timeout": settings.receive_timeout_s})
     return uvicorn.Config(
         app,
         loop="uvloop",

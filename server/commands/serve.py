@@ -23,6 +23,7 @@ from server.settings import Settings
 from server.weights import needed_models
 
 if TYPE_CHECKING:
+    from server.api_process.parent import ApiProcess
     from server.assembly import Assembly
     from server.database import Database
     from server.jobs.supervisor import Supervisor
@@ -120,7 +121,7 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
         log.info("ready", seconds=round(time.monotonic() - began, 2), url=settings.public_url)
 
     stopping = _Stop(settings.server.shutdown_s)
-    parts, server = await asyncio.to_thread(_assemble, settings, database, announce)
+    parts, server, api = await asyncio.to_thread(_assemble, settings, database, announce)
     if stopping.asked:
         return 0
     starting = asyncio.ensure_future(parts.start())
@@ -135,13 +136,21 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
             raise CommandError(text) from None
         raise
     async with _working(settings, parts) as workers:
+        if api is not None:
+            api.start(server)
 
         def stop() -> None:
             workers.stop()
+            if api is not None:
+                api.stop()
             server.stop()
 
         stopping.on_stop = stop
-        await server.serve([listener])
+        try:
+            await server.serve([listener])
+        finally:
+            if api is not None:
+                await api.close()
     log.info("stopped")
     return 0
 
@@ -170,10 +179,13 @@ async def _working(settings: Settings, parts: Assembly) -> AsyncIterator[Supervi
         await workers.close()
 
 
-def _assemble(settings: Settings, database: Database, on_started: Callable[[], object]) -> tuple[Assembly, WebServer]:
+def _assemble(
+    settings: Settings, database: Database, on_started: Callable[[], object]
+) -> tuple[Assembly, WebServer, ApiProcess | None]:
     """Import what is heavy and put the parts together; on a thread, so that signals are heard meanwhile."""
+    from server.api_process.parent import ApiProcess  # noqa: PLC0415 - as above
     from server.assembly import Assembly  # noqa: PLC0415 - as above
-    from server.serving import WebServer, server_config  # noqa: PLC0415 - as above
+    from server.serving import BoundedHttp, WebServer, server_config  # noqa: PLC0415 - as above
 
     parts = Assembly(settings, database)
 
@@ -184,8 +196,11 @@ def _assemble(settings: Settings, database: Database, on_started: Callable[[], o
         except TimeoutError:
             log.warning("conversations and models did not end in time")
 
-    config = server_config(parts.app, settings.server)
-    return parts, WebServer(config, before_close=end_conversations, on_started=on_started)
+    api: ApiProcess | None = None
+    if settings.server.api_process:
+        api = ApiProcess(parts.gate, parts.metrics, {"VISAVIS_PORT": str(settings.server.port)})
+    config = server_config(parts.app, settings.server, api.http if api is not None else BoundedHttp)
+    return parts, WebServer(config, before_close=end_conversations, on_started=on_started), api
 
 
 def _mendable(error: BaseException) -> str:

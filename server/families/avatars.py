@@ -125,6 +125,7 @@ class Avatars:
                 answers={201: AvatarAnswer},
                 limit="generate",
                 errors=frozenset({403}),
+                live=True,
             ),
         ]
 

@@ -70,6 +70,7 @@ class PhoneCalls:
                 body=OutboundRequest,
                 answers={200: StartedAnswer},
                 limit="call",
+                live=True,
                 paid=True,
                 price="each minute that has begun (prices.call_minute)",
             ),
@@ -94,6 +95,7 @@ class PhoneCalls:
                 answers={200: HungUpAnswer},
                 limit="delete",
                 errors=frozenset({409}),
+                live=True,
             ),
         ]
 

@@ -106,6 +106,7 @@ class VoiceAgents:
                 body=AgentRequest,
                 answers={201: VoiceAgentAnswer},
                 limit="write",
+                live=True,
             ),
             Endpoint(
                 family=Family.F2,

@@ -26,12 +26,15 @@ HOW = "Send your API key as Authorization: Bearer sk_live_…, as api-secret or 
 
 def presented_key(headers: Headers) -> str:
     """The key that the headers present, "" where there is none. Raises `Unauthorised` for several that differ."""
-    keys = {value.strip() for name in ("api-secret", "x-api-key") for value in headers.getlist(name)}
-    for value in headers.getlist("authorization"):
-        scheme, _, token = value.strip().partition(" ")
-        if scheme.lower() != "bearer":
-            raise Unauthorised(MISSING, details="Authorization must be: Bearer sk_live_…")
-        keys.add(token.strip())
+    keys: set[str] = set()
+    for name, value in headers.raw:
+        if name in (b"api-secret", b"x-api-key"):
+            keys.add(value.decode("latin-1").strip())
+        elif name == b"authorization":
+            scheme, _, token = value.decode("latin-1").strip().partition(" ")
+            if scheme.lower() != "bearer":
+                raise Unauthorised(MISSING, details="Authorization must be: Bearer sk_live_…")
+            keys.add(token.strip())
     if len(keys) > 1:
         raise Unauthorised("The request presents several API keys that differ", details="Send one key, in one header")
     return keys.pop() if keys else ""
@@ -50,6 +53,8 @@ class Authenticator:
         self._known: OrderedDict[bytes, tuple[float, Identity | None]] = OrderedDict()
         self._asked: dict[bytes, asyncio.Task[Identity | None]] = {}
         self._generation = 0
+        self.tell: Callable[[], object] = lambda: None
+        """Told of each `forget`: the other process that recognises keys forgets too."""
 
     async def identify(self, key: str) -> Identity | None:
         """Whom this key speaks for, None if it is unknown or revoked."""
@@ -71,6 +76,11 @@ class Authenticator:
 
     def forget(self) -> None:
         """Remember nobody: a key was revoked or rotated, or an account changed."""
+        self.forget_here()
+        self.tell()
+
+    def forget_here(self) -> None:
+        """The same, where it was said by the other process."""
         self._generation += 1
         self._known.clear()
         self._asked.clear()

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import structlog
 from limits.aio.storage import RedisStorage, Storage
@@ -20,7 +20,6 @@ from limits.errors import StorageError
 from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import RedisError
 
-from server.database import Identity
 from server.settings.platform import LimitSettings, PlansSettings, parse_window
 
 DAY: Final = 86_400
@@ -112,6 +111,38 @@ class LocalStorage(Storage):
             del self._counts[heapq.heappop(self._ends)[1]]
 
 
+class Subject(Protocol):
+    """Whose requests are counted: an account's id and plan."""
+
+    @property
+    def id(self) -> str:
+        """Of the account."""
+        ...
+
+    @property
+    def plan(self) -> str:
+        """Its plan, by name."""
+        ...
+
+
+class Admits(Protocol):
+    """What the gate needs of a limiter."""
+
+    enabled: bool
+
+    async def admit(self, account: Subject, kind: LimitClass) -> Verdict:
+        """Count a request of an account."""
+        ...
+
+    async def admit_stranger(self, address: str) -> Verdict:
+        """Count a request that has no valid key."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is outside of this process."""
+        ...
+
+
 class Limiter:
     """Admits requests. `clock` gives Unix seconds. Await `close` at the end."""
 
@@ -147,7 +178,7 @@ class Limiter:
         if self._pool is not None:
             await self._pool.aclose()
 
-    async def admit(self, account: Identity, kind: LimitClass) -> Verdict:
+    async def admit(self, account: Subject, kind: LimitClass) -> Verdict:
         """Count a request of an account. One that its window refuses does not count against the day."""
         if kind == "console":
             return await self._count(f"console:{account.id}", *parse_window(self._settings.console))

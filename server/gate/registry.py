@@ -34,7 +34,8 @@ class Endpoint:
     success, by status; the first one is what a handler's answer has unless it says otherwise; None: no JSON.
     `limit`: its window. `paid`: costs credits, so Idempotency-Key is honoured and 402 is possible. `least`: the plan it
     takes. `errors`: further statuses that it may answer. `bounds`: where the server's own limits on bodies do
-    not fit. `seconds`: the handler is given up after this (503).
+    not fit. `seconds`: the handler is given up after this (503). `live`: it needs what only the process of the
+    conversations has (models, live calls, work under way), so the API process leaves it to that.
     """
 
     family: Family
@@ -55,6 +56,7 @@ class Endpoint:
     errors: frozenset[int] = frozenset()
     bounds: BodyBounds | None = None
     seconds: float = HANDLER_S
+    live: bool = False
     example: Mapping[str, Any] | None = None
 
     @property

@@ -111,6 +111,7 @@ class AgentCreation:
                 price="prices.agent",
                 bounds=BODY,
                 seconds=60.0,
+                live=True,
                 example={"prompt": "You are an art critic who analyzes visual artworks."},
             ),
             Endpoint(

@@ -43,6 +43,7 @@ class ServerSettings(Section):
     receive_timeout_s: Seconds = 10.0
     keep_alive_s: int = Field(default=5, ge=1, le=300)
     shutdown_s: float = Field(default=1.8, ge=0.5, le=60)
+    api_process: bool = True
 
 
 class LogSettings(Section):
