@@ -10,11 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psutil
 import pytest
 from sqlalchemy import select
 
@@ -224,3 +227,44 @@ async def test_a_signal_in_the_middle_of_a_call_ends_the_call_and_then_the_serve
     database = Database(f"sqlite:///{tmp_path}/data/visavis.db", threads=1)
     assert database.run_here(lambda session: session.scalars(select(Call)).one().end_reason) == "server stopping"
     database.close()
+
+
+@pytest.mark.models
+@needs_models
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_api_is_answered_by_a_process_of_its_own_which_ends_with_the_server(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with started(tmp_path) as server:
+        bearer = {"authorization": f"Bearer {server.lines[1].split()[-1]}"}
+        api = _until(lambda: next((each for each in _children(server) if "api" in each.cmdline()), None))
+        _until(lambda: "API process ready" in (tmp_path / "log").read_text())
+        with httpx.Client(base_url=server.url, headers=bearer) as client:
+            calls = client.get("/api/voice-agent/calls")
+            assert calls.status_code == 200, calls.text
+            assert _connected(api)
+            assert client.delete("/api/voice-agent/calls/none").status_code == 404
+            assert not _connected(api)
+            assert client.get("/api/keys").status_code == 200
+            assert _connected(api)
+        others = _children(server)
+        server.end(number)
+        _until(lambda: not any(each.is_running() for each in others))
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def _children(server: Started) -> list[psutil.Process]:
+    return psutil.Process(server.process.pid).children(recursive=True)
+
+
+def _connected(process: psutil.Process) -> bool:
+    return any(each.status == psutil.CONN_ESTABLISHED for each in process.net_connections("tcp"))
+
+
+def _until(look: Callable[[], Any]) -> Any:
+    """What `look` finds, as soon as it finds something."""
+    end = time.monotonic() + 60
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not become so in time"
+        time.sleep(0.05)
+    return found
