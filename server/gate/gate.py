@@ -19,7 +19,7 @@ import structlog
 from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
@@ -112,15 +112,14 @@ class Gate:
         endpoint = found[0].endpoint(scope["method"]) if found else None
         if found is not None:  # in the scope itself: the metrics read the route from it, also of what is refused here
             scope["route"], scope["visavis.found"] = found[0], found
-        key_id = self._signed_in(request)
-        account, refusal = await self._recognise(request.headers, key_id)
+        account, refusal, by_page = await self._recognise(request)
         verdict: Verdict | None = None
         if self.limiter.enabled:
             if account is None:
                 verdict = await self.limiter.admit_stranger(address_of(request))
             else:
                 kind: LimitClass = endpoint.limit if endpoint else _kind(scope["method"])
-                verdict = await self.limiter.admit(account, "console" if _is_console(request, key_id) else kind)
+                verdict = await self.limiter.admit(account, "console" if by_page and _looks(request) else kind)
 
         async def told(message: Message) -> None:
             if verdict is not None and message["type"] == "http.response.start":
@@ -140,21 +139,23 @@ class Gate:
             return
         await app(scope, receive, told)
 
-    async def _recognise(self, headers: Headers, key_id: str | None) -> tuple[Identity | None, ApiError | None]:
-        """The account that asks, by the key it presents or is signed in with; or why it is not known."""
+    async def _recognise(self, request: Request) -> tuple[Identity | None, ApiError | None, bool]:
+        """The account that asks, or why it is not known; and whether a page of ours is signed in, not a key sent."""
         account: Identity | None = None
+        by_page = False
         try:
-            if key := presented_key(headers):
+            if key := presented_key(request.headers):
                 account = await self.authenticator.identify(key)
-            elif key_id is not None:
+            elif (key_id := self._signed_in(request)) is not None:
+                by_page = True
                 account = await self.authenticator.identify_by_id(key_id)
         except ApiError as error:
-            return None, error
+            return None, error, by_page
         except DATABASE_ERRORS as error:
-            return None, _translated(error, "authentication")
+            return None, _translated(error, "authentication"), by_page
         if account is None:
-            return None, Unauthorised(MISSING, details=HOW, headers={"www-authenticate": "Bearer"})
-        return account, None
+            return None, Unauthorised(MISSING, details=HOW, headers={"www-authenticate": "Bearer"}), by_page
+        return account, None, by_page
 
     # As endpoints
 
@@ -288,13 +289,9 @@ def _translated(error: Exception, where: str) -> ApiError:
     return Unavailable("The service is not available at the moment: try again soon")
 
 
-def _is_console(request: Request, key_id: str | None) -> bool:
-    """Whether this is the console, looking at or changing what is there; what makes something has its own window."""
-    return (
-        key_id is not None
-        and not presented_key(request.headers)
-        and request.method in ("GET", "HEAD", "DELETE", "PATCH")
-    )
+def _looks(request: Request) -> bool:
+    """Whether the console looks at or changes what is there: what makes something has its own window."""
+    return request.method in ("GET", "HEAD", "DELETE", "PATCH")
 
 
 def _kind(method: str) -> LimitClass:

@@ -59,7 +59,7 @@ class JobAnswer(AnswerModel):
 class JobsAnswer(AnswerModel):
     """Jobs, the newest first; with `id`, that one. `has_more`: there are older ones."""
 
-    data: list[Job] | Job
+    data: Job | list[Job]  # in this order: to see that a job is no list takes longer than all the rest of it
     has_more: bool = False
 
 

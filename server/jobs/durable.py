@@ -89,7 +89,8 @@ class DurableQueue:
         }
         if delay_s is not None:
             options["delay_seconds"] = delay_s
-        self._client.enqueue_in_transaction(session, options, unit, subject)
+        # The connection, for DBOS has no objects in the session: its statements are half as dear there.
+        self._client.enqueue_in_transaction(session.connection(), options, unit, subject)
 
     def ended(self, units: Iterable[str]) -> set[str]:
         """Which of these units will never run again: done, or not there at all."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,8 +41,8 @@ class BodyLimit:
             return
         bounds = self._bounds_of(scope["path"])
         too_large = f"The body is larger than {bounds.bytes} bytes"
-        declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > bounds.bytes:
+        declared: bytes = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not declared.isdigit() or int(declared) > bounds.bytes:
             response = error_response(413, too_large, path=scope["path"])
             response.headers["connection"] = "close"
             await response(scope, receive, send)

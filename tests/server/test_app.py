@@ -14,12 +14,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from media.worker import WorkerStats
 from server.database import Database
+from server.metrics import Metrics
+from server.middleware import Requests, SecurityHeaders
 from server.settings import Settings
 from tests.server.running import QuietEngine, Running, running
 
@@ -257,3 +260,27 @@ async def test_stopping_ends_conversations_first_and_then_their_connections(serv
     assert order == ["conversations", "connections"]
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
+
+
+async def test_what_a_response_says_itself_is_said_once_and_the_rest_is_added() -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        named = [(b"Cache-Control", b"max-age=60"), (b"X-Request-ID", b"of somebody else")]
+        await send({"type": "http.response.start", "status": 200, "headers": named})
+        await send({"type": "http.response.body", "body": b""})
+
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"x-request-id", b"abc-1")]}
+    await Requests(SecurityHeaders(app), Metrics().request)(scope, receive, send)
+    names = [name.lower() for name, _ in sent[0]["headers"]]
+    assert len(names) == len(set(names))
+    told = {name.lower(): value for name, value in sent[0]["headers"]}
+    assert told[b"cache-control"] == b"max-age=60"
+    assert told[b"x-request-id"] == b"abc-1"
+    assert told[b"x-frame-options"] == b"DENY"

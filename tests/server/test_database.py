@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from server.database import (
@@ -22,6 +22,7 @@ from server.database import (
     TurnRecord,
     authenticate,
     create_key,
+    engine,
     finish_call,
     first_key,
     list_keys,
@@ -264,3 +265,17 @@ def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     broken.close()
     with pytest.raises(DatabaseError, match="SQLite needs a file"):
         Database("sqlite://")
+
+
+def test_a_writer_that_waits_too_long_for_another_process_is_told_so_as_by_any_statement(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_S", 0.01)
+    impatient = Database(database.engine.url.render_as_string())
+    try:
+        with database.engine.begin() as holds, pytest.raises(OperationalError, match="locked"):
+            holds.execute(text("SELECT 1"))
+            impatient.run_here(lambda session: session.execute(text("SELECT 1")))
+        assert impatient.run_here(lambda session: session.scalar(text("SELECT 1"))) == 1  # the connection is whole
+    finally:
+        impatient.close()
