@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 NICE: Final = 3
 """Below the server, whose calls go first; above the workers (`jobs.nice`), which nobody waits for on a connection."""
 TELL_S: Final = 0.1
-"""The server's metrics learn of requests so often."""
+"""The server hears so often that we are there, and what was answered since."""
 
 
 class ToldMetrics(Metrics):
@@ -84,7 +84,6 @@ async def serve_api(settings: Settings, database: Database, end: socket.socket, 
     loop.add_signal_handler(signal.SIGTERM, side.server.stop)
     telling = loop.create_task(side.tell())
     try:
-        side.channel.send(Ready())
         await side.server.serve([])
     finally:
         telling.cancel()
@@ -110,8 +109,9 @@ class _Child:
         self.channel = Channel(end, heard=self._hear, came=self._take, ended=self.server.stop)
 
     async def tell(self) -> None:
-        """Tell the server what was answered, now and then."""
+        """Tell the server that we are there and what was answered, now and then."""
         while True:
+            self.channel.send(Ready())
             await asyncio.sleep(TELL_S)
             self.say_what_was_seen()
 

@@ -24,7 +24,7 @@ class FrameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The API process answers from now on."""
+    """The API process is there and answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 10.0
 STABLE_S: Final = 10.0
 """A process that lived so long is started again soon; one that keeps ending, after a pause that doubles."""
+SILENT_S: Final = 2.0
+"""It says several times a second that it is there; after so long without a word it is given no more connections."""
 END_S: Final = 0.1
 """It is waited for so long at the end, once more after it was killed; without us it ends with its socket."""
 
@@ -54,6 +56,7 @@ class ApiProcess:
         self._counter: Counter | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._ready = False
+        self._heard_at = 0.0
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self._adopting: set[asyncio.Task[None]] = set()
@@ -99,6 +102,8 @@ class ApiProcess:
         """Whether the API process answers this, and is there to do so."""
         channel = self._channel
         if not self._ready or channel is None or not channel.has_room:
+            return False
+        if time.monotonic() - self._heard_at > SILENT_S:
             return False
         return is_api(self._gate.registry, line) and is_alone(line, data)
 
@@ -164,8 +169,10 @@ class ApiProcess:
     def _hear(self, message: Message) -> None:
         match message:
             case Ready():
-                self._ready = not self._closing
-                log.info("API process ready", pid=self.pid)
+                self._heard_at = time.monotonic()
+                if not self._ready and not self._closing:
+                    self._ready = True
+                    log.info("API process ready", pid=self.pid)
             case Count() if self._counter is not None:
                 self._counter.count(message)
             case Forget():

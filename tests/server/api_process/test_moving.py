@@ -15,6 +15,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from server.api_process.lines import RequestLine
 from tests.server.api_process.world import READS, World, until, world
 
 
@@ -202,6 +203,19 @@ def test_the_server_answers_while_the_api_process_is_gone_and_it_comes_back(tmp_
             assert seen[0] == os.getpid()
             assert set(seen) <= {os.getpid(), here.api.pid}
             until(lambda: ask(client, "/api/where")[0] == here.api.pid)
+
+
+def test_the_server_answers_while_the_api_process_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.api_process.parent.SILENT_S", 0.5)
+    with world(tmp_path) as here:
+        pid = here.api.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        with httpx.Client(base_url=here.url, headers=here.bearer) as client:
+            until(lambda: not here.api.takes(RequestLine("GET", "/api/where"), b""))
+            assert ask(client, "/api/where")[0] == os.getpid()
+            os.kill(pid, signal.SIGCONT)
+            until(lambda: ask(client, "/api/where")[0] == pid)
 
 
 def test_the_server_answers_all_where_the_api_process_cannot_run(tmp_path: Path) -> None:
