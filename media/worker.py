@@ -6,13 +6,36 @@ import asyncio
 import contextlib
 import heapq
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from media.priority import step_back
+
 T = TypeVar("T")
+
+_counting = threading.Lock()
+_at_work = 0
+
+
+def models_at_work() -> int:
+    """Jobs that run now, of all workers of this process: who can wait may leave them the cores."""
+    return _at_work
+
+
+def spare_cores() -> int:
+    """The cores that models may take: one less than there are, for what must not wait; at least one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+def _count(change: int) -> None:
+    global _at_work  # noqa: PLW0603 - cores are the process's, so is their use
+    with _counting:
+        _at_work += change
 
 
 class WorkerError(Exception):
@@ -58,7 +81,8 @@ class ModelWorker:
 
     The inbox is bounded and refuses when full. A job whose caller was cancelled, or that a newer job
     with the same key replaced, is dropped before it begins; one that already runs is left to finish and
-    its result is thrown away. `threads` above one is for models that are safe to call in parallel.
+    its result is thrown away. `threads` above one is for models that are safe to call in parallel. The threads step
+    back behind those that keep the beat of live sound.
     """
 
     def __init__(self, name: str, *, threads: int = 1, capacity: int = 64) -> None:
@@ -162,14 +186,18 @@ class ModelWorker:
                 self._condition.wait()
 
     def _serve(self) -> None:
+        step_back()
         while (job := self._next()) is not None:
             began = time.monotonic()
+            _count(+1)
             try:
                 result = job.work()
             except BaseException as error:  # noqa: BLE001 - whatever the model raised belongs to the job's caller
                 self._deliver(job, _fail, error)
             else:
                 self._deliver(job, _succeed, result)
+            finally:
+                _count(-1)
             with self._condition:
                 self._running -= 1
                 self.stats.done += 1

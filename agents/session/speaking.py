@@ -29,10 +29,16 @@ from agents.session.services import TurnRecord
 from media.audio.playout import Playout
 from media.channel import Channel, ChannelClosed, WhenFull
 from media.speech.protocols import SpeechChunk, TimedWord, Voice
+from media.worker import models_at_work, spare_cores
 
 LONGEST_LEAD = 20.0
 """Seconds of speech synthesised ahead of what has been heard, at most."""
 PIECES_AHEAD = 32
+HEAD_START = 0.5
+"""Seconds by which the next piece is asked for before the listener has heard what there is."""
+SLOW = 1.75
+"""Speech begins once it lasts this many times as long as its newest stretch took to make: then the next is in time.
+The first stretch is the shortest: where more models are at work than there are cores, the next takes as much longer."""
 SPECULATIVE_SLACK = 0.15
 """A held answer is needed this much later than one that the caller already waits for."""
 
@@ -53,6 +59,7 @@ class Utterances:
     heard_started: bool = False
     sounded: bool = False
     drained: bool = False
+    took: float = 0.0
     end_call: str | None = None
     transfer: Transfer | None = None
     hold: bool = False
@@ -116,9 +123,7 @@ class Speaker:
         if answer is None or answer.id != answer_id:
             return
         answer.committed.set()
-        held, answer.held = answer.held, []
-        for text, chunk in held:
-            self._hand_on(answer, text, chunk)
+        self._release(answer)
 
     def bridge(self, answer_id: int, text: str) -> None:
         """Bridge the wait for an answer with a short phrase."""
@@ -280,15 +285,32 @@ class Speaker:
     async def _speak(self, answer: Utterances, text: str) -> None:
         answer.record.answer = f"{answer.record.answer} {text.strip()}".strip()
         chunks = self._voice.synthesise(text, deadline=self._due(answer), speed=self._speed)
+        asked = self._clock()
         async with aclosing(chunks) as stream:
             async for chunk in stream:
+                now = self._clock()
+                answer.took, asked = now - asked, now
                 if answer.record.timeline.first_audio is None:
-                    answer.record.timeline.first_audio = self._clock()
+                    answer.record.timeline.first_audio = now
+                answer.held.append((text, chunk))
                 if answer.committed.is_set():
-                    self._hand_on(answer, text, chunk)
+                    self._release(answer)
                     await self._make_room()
-                else:
-                    answer.held.append((text, chunk))
+                    asked = self._clock()
+
+    def _release(self, answer: Utterances) -> None:
+        """Hand on what is held, unless it would break off soon: on a busy machine speech begins later instead."""
+        if not answer.held or (answer.begins_at is None and not answer.held[-1][1].final and self._too_soon(answer)):
+            return
+        held, answer.held = answer.held, []
+        for text, chunk in held:
+            self._hand_on(answer, text, chunk)
+
+    def _too_soon(self, answer: Utterances) -> bool:
+        seconds = sum(len(chunk.samples) / chunk.rate for _, chunk in answer.held)
+        first = len(answer.held) == 1
+        shared = max(1.0, (1 + models_at_work()) / spare_cores()) if first else 1.0
+        return seconds < SLOW * shared * answer.took
 
     async def _bridge(self, answer: Utterances, text: str) -> None:
         chunks = [chunk async for chunk in self._voice.synthesise(text, deadline=self._clock(), speed=self._speed)]
@@ -300,7 +322,8 @@ class Speaker:
         """When the next piece of speech is needed."""
         if not answer.committed.is_set():
             return self._clock() + SPECULATIVE_SLACK
-        return self._clock() + self.playout.waiting / self.playout.rate
+        begun = HEAD_START if self.playout.waiting else 0.0
+        return self._clock() + self.playout.waiting / self.playout.rate - begun
 
     def _hand_on(self, answer: Utterances, text: str, chunk: SpeechChunk) -> None:
         if self.current is not answer or (not len(chunk.samples) and answer.begins_at is None):

@@ -96,14 +96,35 @@ class StreamResampler:
         first = self._produced
         # Output k lies at k * down / up on the input and needs `reach` samples beyond that place.
         stop = max(first, ((self._received - self._reach) * self._up - 1) // self._down + 1)
-        places = np.arange(first, stop, dtype=np.int64) * self._down
-        oldest = self._received - len(self._history)
-        starts = places // self._up - self._reach + 1 - oldest
-        windows = np.lib.stride_tricks.sliding_window_view(self._history, 2 * self._reach)
-        converted = np.einsum("ij,ij->i", windows[starts], self._filters[places % self._up], dtype=np.float32)
+        if self._up == 1 or self._down == 1:
+            converted = self._evenly(first, stop)
+        else:
+            places = np.arange(first, stop, dtype=np.int64) * self._down
+            oldest = self._received - len(self._history)
+            starts = places // self._up - self._reach + 1 - oldest
+            windows = np.lib.stride_tricks.sliding_window_view(self._history, 2 * self._reach)
+            converted = np.einsum("ij,ij->i", windows[starts], self._filters[places % self._up], dtype=np.float32)
         self._produced = stop
         self._history = self._history[-2 * self._reach :]
         return AudioFrame(converted, self.to_rate, first)
+
+    def _evenly(self, first: int, stop: int) -> Samples:
+        """The outputs [first, stop) where one rate is a multiple of the other: every window meets every filter."""
+        if stop == first:
+            return np.zeros(0, np.float32)
+        begin, end = first // self._up, -(-stop // self._up)
+        start = begin * self._down - self._reach + 1 - (self._received - len(self._history))
+        stride = self._history.strides[0]
+        windows = np.ndarray(
+            (end - begin, 2 * self._reach),
+            np.float32,
+            self._history,
+            start * stride,
+            (self._down * stride, stride),
+        )
+        # Not a matrix product of BLAS: how it adds up would depend on how the stream is cut into frames.
+        converted: Samples = np.einsum("ij,kj->ik", windows, self._filters).reshape(-1)
+        return converted[first - begin * self._up : stop - begin * self._up]
 
 
 def _check(from_rate: int, to_rate: int) -> None:

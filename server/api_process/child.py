@@ -30,8 +30,9 @@ from server.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-NICE: Final = 3
-"""Below the server, whose calls go first; above the workers (`jobs.nice`), which nobody waits for on a connection."""
+NICE: Final = 7
+"""Below the server and its models (`media.priority`), whose calls go first; above the workers (`jobs.nice`), for which
+nobody waits on a connection."""
 TELL_S: Final = 0.1
 """The server hears so often that we are there, and what was answered since."""
 

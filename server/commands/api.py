@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.commands.common import settings_from_environment
 from server.logs import configure_logs
-from server.memory import bound_arenas
+from server.memory import bound_arenas, settle
 
 if TYPE_CHECKING:
     from server.api_process.child import ApiParts
@@ -57,4 +57,5 @@ def assemble(settings: Settings, database: Database, limiter: Admits, metrics: M
 
     parts = Assembly(settings, database, limiter=limiter, metrics=metrics)
     parts.engine.know_agents()
+    settle()
     return ApiParts(parts.app, parts.gate)

@@ -18,7 +18,7 @@ import structlog
 from media.models import Console, ModelError, prepare
 from server.commands.common import CommandError, settings_from_environment
 from server.logs import configure_logs
-from server.memory import bound_arenas
+from server.memory import bound_arenas, settle
 from server.settings import Settings
 from server.weights import needed_models
 
@@ -135,6 +135,7 @@ async def _serve(settings: Settings, database: Database, listener: socket.socket
         if text := _mendable(error):
             raise CommandError(text) from None
         raise
+    settle()
     async with _working(settings, parts) as workers:
         if api is not None:
             api.start(server)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from media.worker import ModelWorker, Superseded, WorkerClosed, WorkerFull
+from media.priority import MODELS_NICE
+from media.worker import ModelWorker, Superseded, WorkerClosed, WorkerFull, models_at_work
 
 
 @pytest.fixture
@@ -133,3 +136,22 @@ async def test_several_threads_work_side_by_side() -> None:
     meeting = threading.Barrier(2, timeout=5)
     await asyncio.gather(worker.run(meeting.wait, deadline=0.0), worker.run(meeting.wait, deadline=0.0))
     worker.close()
+
+
+async def test_models_at_work_are_counted_over_all_workers(worker: ModelWorker) -> None:
+    other = ModelWorker("other")
+    before = models_at_work()
+    one, two = await busy(worker), await busy(other)
+    assert models_at_work() == before + 2
+    await one.open()
+    await two.open()
+    other.close()
+    worker.close()
+    assert models_at_work() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities belong to threads on Linux only")
+async def test_models_step_back_behind_the_threads_that_keep_the_beat(worker: ModelWorker) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    theirs = await worker.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), deadline=0.0)
+    assert theirs == min(19, ours + MODELS_NICE)

@@ -21,3 +21,18 @@ def test_threads_share_a_few_arenas() -> None:
         return  # another C library
 
     assert 1 <= done.stderr.count("Arena ") <= max(2, os.cpu_count() or 2)
+
+
+SETTLED = """
+import gc
+from server.memory import settle
+
+made = [[] for _ in range(1000)]
+settle()
+print(gc.get_freeze_count() >= 1000, any(thing is made[0] for thing in gc.get_objects()))
+"""
+
+
+def test_what_was_made_before_is_not_looked_through_again() -> None:
+    done = subprocess.run([sys.executable, "-c", SETTLED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

@@ -5,6 +5,7 @@ The tokenizer is faster-whisper's (MIT), the model any Whisper that CTranslate2 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +18,14 @@ from faster_whisper.tokenizer import Tokenizer
 
 from media.audio.frames import SPEECH_RATE, Samples
 from media.cuda import load_libraries
+from media.priority import stepped_back
 from media.speech.log_mel import HOP, log_mel
 from media.speech.protocols import RecognisedWord, Transcript
 from media.speech.recognition import decoding
 from media.speech.recognition.errors import LanguageNotSupported, RecogniserFilesError
 from media.speech.recognition.unheard import unheard
 from media.speech.recognition.words import place_words
-from media.worker import ModelWorker
+from media.worker import ModelWorker, models_at_work, spare_cores
 
 LONGEST = 30 * SPEECH_RATE
 """Samples Whisper can hear at once; of longer audio the last 30 s are used."""
@@ -64,9 +66,10 @@ class WhisperRecogniser:
     def __init__(self, folder: Path, options: WhisperOptions | None = None) -> None:
         """Load the model in `folder`. Raises `RecogniserFilesError`."""
         self.options = options or WhisperOptions()
-        self._model, self._tokens = _load(folder, self.options)
+        self._model, self._tokens = stepped_back(lambda: _load(folder, self.options))
         self.languages: tuple[str, ...] = _languages(self._tokens) if self._model.is_multilingual else ("en",)
         self._tokenizers: dict[str, Tokenizer] = {}
+        self._cores = spare_cores() if self.device == "cpu" else math.inf
         self.worker = ModelWorker("recognition", threads=self.options.workers, capacity=self.options.capacity)
 
     @property
@@ -76,8 +79,12 @@ class WhisperRecogniser:
 
     @property
     def busy(self) -> bool:
-        """Whether it works already; with two workers one stays free for whoever has finished speaking."""
-        return self.worker.running + self.worker.backlog > 0
+        """Whether it works already, or other models need the cores.
+
+        With two workers one stays free for whoever has finished speaking; on a CPU one core stays free for what
+        must not wait, so what can wait is only begun where the models at work leave another.
+        """
+        return self.worker.running + self.worker.backlog > 0 or models_at_work() >= self._cores
 
     async def transcribe(
         self,

@@ -27,6 +27,10 @@ SLOWEST, FASTEST = 0.5, 2.0
 PREPARING_TIME = 60.0
 """Seconds within which prepared phrases are due: anything a listener waits for goes before them."""
 
+HEAD_START = 0.5
+"""Seconds by which speech that has begun is due before it is needed: it goes before what others wait to hear begin, for
+a word that breaks off is worse than one that comes later."""
+
 T = TypeVar("T")
 
 
@@ -114,7 +118,7 @@ class SynthesisVoice:
             for (tokens, sounds), last_part in _with_last(parts):
                 urgent = timeline.position == 0
                 begun, stops, samples = await self._worker.run(
-                    partial(_begin, self._model, sounds, speed, urgent=urgent), deadline=deadline + timeline.seconds
+                    partial(_begin, self._model, sounds, speed, urgent=urgent), deadline=_due(deadline, timeline)
                 )
                 timeline.open(
                     spoken_words(tokens, sounds, begun.durations, begun.lead),
@@ -124,7 +128,7 @@ class SynthesisVoice:
                 for stop, last in _with_last(stops):
                     if samples is None:
                         samples = await self._worker.run(
-                            partial(begun.render, offset, stop), deadline=deadline + timeline.seconds
+                            partial(begun.render, offset, stop), deadline=_due(deadline, timeline)
                         )
                     ended = last and last_part and last_clause
                     chunk = timeline.place(samples, offset, last=last, final=ended)
@@ -168,6 +172,11 @@ class SynthesisVoice:
             if not last and (mark or not part.endswith(LINK)):
                 sounds.append(Sound(" ", "", -1))
         return sounds
+
+
+def _due(deadline: float, timeline: Timeline) -> float:
+    """When the next stretch is due of an utterance that is to be heard from `deadline` on."""
+    return deadline + timeline.seconds - HEAD_START if timeline.position else deadline
 
 
 def _begin(

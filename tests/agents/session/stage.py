@@ -81,11 +81,15 @@ class Judge:
 
 @dataclass
 class ToneVoice:
-    """Speaks each character for 50 ms, in chunks of 0.2 s; every sample is a little louder than the one before."""
+    """Speaks each character for 50 ms, in chunks of 0.2 s; every sample is a little louder than the one before.
+
+    `takes`: the seconds that each chunk of a text takes to make, no time for the rest.
+    """
 
     name: str = "tone"
     rate: int = RATE
     error: Exception | None = None
+    takes: tuple[float, ...] = ()
     spoken: list[str] = field(default_factory=list)
 
     async def synthesise(self, text: str, *, deadline: float, speed: float = 1.0) -> AsyncGenerator[SpeechChunk]:
@@ -104,7 +108,8 @@ class ToneVoice:
             words.append(SpokenWord(word, round(at * scale), round((at + len(word)) * scale), at, at + len(word)))
             at += len(word)
         step = RATE // 5
-        for start in range(0, max(total, 1), step):
+        for number, start in enumerate(range(0, max(total, 1), step)):
+            await asyncio.sleep(self.takes[number] if number < len(self.takes) else 0.0)
             end = min(total, start + step)
             here = tuple(word for word in words if start <= word.start < end or (start == 0 and word.start < end))
             yield SpeechChunk(samples[start:end], RATE, start, here, (), final=end >= total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -45,6 +46,47 @@ def test_the_answer_is_under_way_before_the_turn_is_confirmed() -> None:
     assert times.answer_begun is not None and times.confirmed is not None and times.first_audio is not None
     assert times.answer_begun < times.first_audio < times.confirmed
     assert times.first_sound == times.confirmed
+
+
+def silences(stage: Stage, since: float) -> list[float]:
+    """Seconds between the frames of speech that were heard, where they did not follow each other."""
+    times = [at for at, _ in stage.line.heard if at >= since]
+    return [round(b - a, 2) for a, b in pairwise(times) if b - a > 0.03]
+
+
+def test_on_a_busy_machine_speech_begins_when_it_will_not_break_off() -> None:
+    began = 0.0
+
+    async def play(stage: Stage) -> None:
+        nonlocal began
+        await stage.passes(GREETING_ENDS)
+        stage.voice.takes = (
+            0.12,
+            0.35,
+            0.3,
+            0.1,
+        )  # a stretch sounds for 0.2 s: begun at once, it would break off twice
+        began = stage.says("What time do you close?")
+        await stage.answered(1)
+
+    stage = on_stage(ScriptedModel(["We close at ten, and on Sundays at eight."]), play)
+    assert silences(stage, began) == []
+    assert stage.answers[0].heard == "We close at ten, and on Sundays at eight."
+
+
+def test_speech_begins_with_its_first_stretch_where_the_next_comes_soon() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.passes(GREETING_ENDS)
+        stage.voice.takes = (0.0, 0.1, 0.1, 0.1)
+        stage.words.value = stage.melody.value = 0.99
+        stage.says("What time do you close?")
+        await stage.answered(1)
+
+    model = ScriptedModel(["We close at ten, and on Sundays at eight."])
+    stage = on_stage(model, play, policy=TurnPolicy(partial_interval=0.0, shortest_silence=0.02))
+    times = stage.answers[0].timeline
+    assert times.first_audio is not None and times.first_sound is not None
+    assert times.first_sound == max(times.first_audio, times.confirmed or 0.0)
 
 
 def test_a_pause_with_unfinished_words_does_not_end_the_turn() -> None:
