@@ -123,14 +123,16 @@ async def _connection(
     host: str, port: int, asked: bytes, end: float, result: Result, stopped: Callable[[], bool], pause: float
 ) -> None:
     reader, writer = await asyncio.open_connection(host, port)
+    due = time.perf_counter()
     while (began := time.perf_counter()) < end and not stopped():
         writer.write(asked)
         status, _ = await _answer(reader)
         took = time.perf_counter() - began
         result.milliseconds.append(1000 * took)
         result.statuses[status] += 1
-        if pause > took:
-            await asyncio.sleep(pause - took)
+        if pause:  # what came late is made up for, but for no more than a second
+            due = max(due + pause, began - 1.0)
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
     writer.close()
     await writer.wait_closed()
 
