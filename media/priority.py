@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 MODELS_NICE: Final = 5
@@ -28,19 +29,5 @@ def step_back(by: int = MODELS_NICE) -> None:
 
 def stepped_back(work: Callable[[], T]) -> T:
     """The result of `work`, done on a thread that has stepped back: for libraries that start their own threads."""
-    done: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        step_back()
-        try:
-            done.append(work())
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="stepped-back", daemon=True)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return done[0]
+    with ThreadPoolExecutor(1, "stepped-back", initializer=step_back) as thread:
+        return thread.submit(work).result()

@@ -26,7 +26,7 @@ def models_at_work() -> int:
     return _at_work
 
 
-def spare_cores() -> int:
+def model_cores() -> int:
     """The cores that models may take: one less than there are, for what must not wait; at least one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores - 1)

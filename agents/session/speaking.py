@@ -28,14 +28,12 @@ from agents.link import AudioLink
 from agents.session.services import TurnRecord
 from media.audio.playout import Playout
 from media.channel import Channel, ChannelClosed, WhenFull
-from media.speech.protocols import SpeechChunk, TimedWord, Voice
-from media.worker import models_at_work, spare_cores
+from media.speech.protocols import HEAD_START, SpeechChunk, TimedWord, Voice
+from media.worker import model_cores, models_at_work
 
 LONGEST_LEAD = 20.0
 """Seconds of speech synthesised ahead of what has been heard, at most."""
 PIECES_AHEAD = 32
-HEAD_START = 0.5
-"""Seconds by which the next piece is asked for before the listener has heard what there is."""
 SLOW = 1.75
 """Speech begins once it lasts this many times as long as its newest stretch took to make: then the next is in time.
 The first stretch is the shortest: where more models are at work than there are cores, the next takes as much longer."""
@@ -309,7 +307,7 @@ class Speaker:
     def _too_soon(self, answer: Utterances) -> bool:
         seconds = sum(len(chunk.samples) / chunk.rate for _, chunk in answer.held)
         first = len(answer.held) == 1
-        shared = max(1.0, (1 + models_at_work()) / spare_cores()) if first else 1.0
+        shared = max(1.0, (1 + models_at_work()) / model_cores()) if first else 1.0
         return seconds < SLOW * shared * answer.took
 
     async def _bridge(self, answer: Utterances, text: str) -> None:

@@ -40,7 +40,8 @@ class StreamResampler:
     Sample k of the output sounds at k / to_rate seconds of the stream, as sample i of the input does at
     i / from_rate: the indices carry the time, the output only ends 16 samples of the lower rate earlier.
     A gap in the input's index is heard as silence (up to a second; then the stream begins anew at the new
-    place), samples that were given before are skipped. 0.1 ms of work for a 20 ms frame.
+    place), samples that were given before are skipped. Work for a 20 ms frame: 15 µs where one
+    rate is a multiple of the other, 0.1 ms otherwise.
     """
 
     def __init__(self, from_rate: int, to_rate: int) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from media.audio.frames import Samples
+
+HEAD_START: Final = 0.5
+"""Seconds by which speech that has begun is due before it is needed: it goes before what others wait to hear begin, for
+a word that breaks off is worse than one that comes later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,8 @@ class Voice(Protocol):
     def synthesise(self, text: str, *, deadline: float, speed: float = 1.0) -> AsyncGenerator[SpeechChunk]:
         """Speak `text` (any length; a part at a time), the first chunk as soon as it can be had.
 
-        `deadline` (monotonic clock) is when the first chunk is needed; later ones are due as playback
-        would reach them. `speed` in [0.5, 2]. Text without anything to speak yields one empty final
+        `deadline` (monotonic clock) is when the first chunk is needed; later ones are due `HEAD_START` before
+        playback would reach them. `speed` in [0.5, 2]. Text without anything to speak yields one empty final
         chunk. Closing the iterator drops the work that has not begun.
         """
         ...

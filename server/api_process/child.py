@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,14 +18,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server.api_process.channel import Channel
 from server.api_process.counting import AskingLimiter
 from server.api_process.frames import SEEN_AT_ONCE, Counted, Forget, Message, Ready, Seen
-from server.api_process.front import MovingHttp, adopt, moving
+from server.api_process.front import Adopting, moving
 from server.api_process.lines import RequestLine, is_alone, is_api
 from server.database import Database
 from server.errors import error_response
 from server.gate.gate import Gate
 from server.gate.limits import Admits
 from server.metrics import Metrics
-from server.serving import BoundedHttp, WebServer, server_config
+from server.serving import WebServer, server_config
 from server.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -106,7 +106,7 @@ class _Child:
         config = server_config(self._only_ours(parts.app), settings.server, moving(self))
         self.server = WebServer(config, before_close=_nothing, on_started=lambda: None)
         config.load()
-        self._adopting: set[asyncio.Task[None]] = set()
+        self._adopting = Adopting()
         self.channel = Channel(end, heard=self._hear, came=self._take, ended=self.server.stop)
 
     async def tell(self) -> None:
@@ -166,15 +166,7 @@ class _Child:
                 log.warning("the server says what it should not", what=type(message).__name__)
 
     def _take(self, descriptor: int, data: bytes) -> None:
-        def make() -> BoundedHttp:
-            protocol = self.server.protocol()
-            assert isinstance(protocol, MovingHttp)  # noqa: S101 - configured above
-            protocol.came = data
-            return protocol
-
-        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(adopt(descriptor, make))
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        self._adopting.take(self.server, descriptor, data)
 
 
 async def _nothing() -> None:

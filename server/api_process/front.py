@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from server.api_process.lines import RequestLine, request_line
-from server.serving import BoundedHttp
+from server.serving import BoundedHttp, WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -135,8 +135,34 @@ class MovingHttp(BoundedHttp):
             self.transport.close()
 
 
-async def adopt(descriptor: int, make: Callable[[], asyncio.Protocol]) -> None:
-    """Serve a connection that came from the other process; one that has ended meanwhile is let go."""
+class Adopting:
+    """The connections that come from the other process, until a server has them. `close` once."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, server: WebServer, descriptor: int, data: bytes, *, stays: bool = False) -> None:
+        """Serve a connection with the bytes that came along; one that has ended meanwhile is let go.
+
+        `server` is made with the protocol of `moving`.
+        """
+
+        def make() -> MovingHttp:
+            protocol = server.protocol()
+            assert isinstance(protocol, MovingHttp)  # noqa: S101 - as is said above
+            protocol.came, protocol.stays = data, stays
+            return protocol
+
+        task = asyncio.get_running_loop().create_task(_adopt(descriptor, make))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Wait until none is on its way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _adopt(descriptor: int, make: Callable[[], asyncio.Protocol]) -> None:
     connection = socket.socket(fileno=descriptor)
     try:
         connection.setblocking(False)

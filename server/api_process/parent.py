@@ -16,19 +16,16 @@ import structlog
 from server.api_process.channel import Channel, pair
 from server.api_process.counting import Counter
 from server.api_process.frames import Count, Forget, Message, Ready, Seen
-from server.api_process.front import MovingHttp, adopt, moving
+from server.api_process.front import Adopting, moving
 from server.api_process.lines import RequestLine, is_alone, is_api
 from server.gate.gate import Gate
 from server.metrics import Metrics
+from server.restarting import keep_alive
 from server.serving import BoundedHttp, WebServer
 
 log = structlog.get_logger(__name__)
 
 COMMAND: Final = (sys.executable, "-m", "server", "api")
-FIRST_PAUSE_S: Final = 0.2
-LONGEST_PAUSE_S: Final = 10.0
-STABLE_S: Final = 10.0
-"""A process that lived so long is started again soon; one that keeps ending, after a pause that doubles."""
 SILENT_S: Final = 2.0
 """It says several times a second that it is there; after so long without a word it is given no more connections."""
 END_S: Final = 0.1
@@ -59,7 +56,7 @@ class ApiProcess:
         self._heard_at = 0.0
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        self._adopting: set[asyncio.Task[None]] = set()
+        self._adopting = Adopting()
         self.http: type[BoundedHttp] = moving(self)
         """The protocol of the server whose connections are shared; for `server.serving.server_config`."""
 
@@ -72,7 +69,8 @@ class ApiProcess:
         """Begin; on the event loop. `server` is made with `http`."""
         self._server = server
         self._gate.authenticator.tell = self._forget
-        self._task = asyncio.get_running_loop().create_task(self._keep(), name="api-process")
+        keeping = keep_alive("api", self._live, lambda: self._closing)
+        self._task = asyncio.get_running_loop().create_task(keeping, name="api-process")
 
     def stop(self) -> None:
         """Give it nothing more and tell it to end."""
@@ -89,7 +87,8 @@ class ApiProcess:
                 self._signal(signal.SIGKILL)
                 await asyncio.wait([self._task], timeout=END_S)
             self._task.cancel()
-            await asyncio.gather(self._task, *self._adopting, return_exceptions=True)
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._adopting.close()
 
     # As the other side of a connection
 
@@ -112,21 +111,6 @@ class ApiProcess:
         return self._ready and self._channel is not None and self._channel.move(descriptor, data)
 
     # The process
-
-    async def _keep(self) -> None:
-        pause = FIRST_PAUSE_S
-        while not self._closing:
-            began = time.monotonic()
-            try:
-                code = await self._live()
-            except OSError as error:
-                log.exception("the API process cannot be started: the server answers", reason=error.strerror)
-            else:
-                if self._closing:
-                    return
-                log.warning("the API process ended and is started again", code=code)
-            pause = FIRST_PAUSE_S if time.monotonic() - began > STABLE_S else min(2 * pause, LONGEST_PAUSE_S)
-            await asyncio.sleep(pause)
 
     async def _live(self) -> int:
         """One life of the process; returns its exit code."""
@@ -191,14 +175,4 @@ class ApiProcess:
         if self._server is None or self._server.should_exit:
             os.close(descriptor)
             return
-        server = self._server
-
-        def make() -> BoundedHttp:
-            protocol = server.protocol()
-            assert isinstance(protocol, MovingHttp)  # noqa: S101 - the server is made with `http`
-            protocol.came, protocol.stays = data, True
-            return protocol
-
-        task = asyncio.get_running_loop().create_task(adopt(descriptor, make))
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        self._adopting.take(self._server, descriptor, data, stays=True)

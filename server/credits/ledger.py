@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Table, bindparam, case, func, insert, select, update
+from sqlalchemy import Table, bindparam, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from server.database.engine import flushed
 from server.database.tables.credits import CreditBalance, CreditEntry, CreditReservation
 
 MAX_AMOUNT: Final = 10**12
@@ -102,7 +103,7 @@ def reserve(session: Session, account_id: str, amount: int, *, job_id: str, item
         "state": "held",
         "created": now,
     }
-    _connection(session).execute(_RESERVATION, reservation)
+    flushed(session).execute(_RESERVATION, reservation)
     _write(session, account_id, "reserve", -amount, left, reason=item, job_id=job_id, now=now)
     return left
 
@@ -131,14 +132,14 @@ def refund(session: Session, job_id: str) -> int:
 
 def balance(session: Session, account_id: str) -> int:
     """What the account has left, without what is reserved."""
-    left = _connection(session).execute(_BALANCE, {"account": account_id}).scalar_one_or_none()
+    left = flushed(session).execute(_BALANCE, {"account": account_id}).scalar_one_or_none()
     return int(left) if left is not None else 0
 
 
 def usage(session: Session, account_id: str, *, since: datetime, until: datetime | None = None) -> Usage:
     """The account's balance, and what it used of what was begun in [since, until)."""
     period = {"account": account_id, "since": since, "until": until or _NEVER}
-    rows = _connection(session).execute(_USED, period).all()
+    rows = flushed(session).execute(_USED, period).all()
     return Usage(
         balance=balance(session, account_id),
         held=sum(int(held) for _, _, _, held in rows),
@@ -225,7 +226,7 @@ def _close(session: Session, job_id: str, kind: str, charged: int) -> bool:
 
 
 def _take(session: Session, account_id: str, amount: int) -> int:
-    left = _connection(session).execute(_DEBIT, {"account": account_id, "amount": amount}).scalar_one_or_none()
+    left = flushed(session).execute(_DEBIT, {"account": account_id, "amount": amount}).scalar_one_or_none()
     if left is not None:
         return int(left)
     available = balance(session, account_id)
@@ -236,7 +237,7 @@ def _take(session: Session, account_id: str, amount: int) -> int:
 
 def _change(session: Session, account_id: str, amount: int) -> int:
     """Add to the balance, making its row where there is none."""
-    connection = _connection(session)
+    connection = flushed(session)
     upsert = _CREDIT[connection.dialect.name]
     return int(connection.execute(upsert, {"account_id": account_id, "balance": amount}).scalar_one())
 
@@ -263,16 +264,7 @@ def _write(
         "created": now,
         "day": now.date(),
     }
-    _connection(session).execute(_LINE, line)
-
-
-def _connection(session: Session) -> Connection:
-    """The session's connection, after what the session has still to write: rows of ours refer to it.
-
-    What is written for every job goes around the object layer, which would double its cost.
-    """
-    session.flush()
-    return session.connection()
+    flushed(session).execute(_LINE, line)
 
 
 def _upsert(make: Any) -> Any:

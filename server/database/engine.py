@@ -112,6 +112,15 @@ class Database:
         self._engine.dispose()
 
 
+def flushed(session: Session) -> Connection:
+    """The session's connection, after what the session has still to write: rows to come may refer to it.
+
+    For what is read and written with every request: the object layer would double its cost.
+    """
+    session.flush()
+    return session.connection()
+
+
 def lock_setup(connection: Connection) -> None:
     """Until the end of the transaction, be the only process that migrates or makes the first key."""
     if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE has locked everything already

@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Table, and_, bindparam, func, insert, or_, select
 from sqlalchemy.orm import Session
 
+from server.database.engine import flushed
 from server.database.tables import Job
 from server.jobs.states import ACTIVE, JobStatus, JobView
 
@@ -34,8 +35,7 @@ def view(job: Job) -> JobView:
 
 def find(session: Session, account_id: str, job_id: str, *, families: tuple[str, ...] = ()) -> JobView | None:
     """An account's job (of these families); None for an unknown id and for another account's alike."""
-    session.flush()
-    row = session.connection().execute(_BY_ID, {"wanted": job_id}).mappings().first()
+    row = flushed(session).execute(_BY_ID, {"wanted": job_id}).mappings().first()
     if row is None or row["account_id"] != account_id or (families and row["family"] not in families):
         return None
     return _view(dict(row))
@@ -70,14 +70,12 @@ def listing(
 
 def active_count(session: Session, account_id: str) -> int:
     """How many of an account's jobs wait or run."""
-    session.flush()
-    return int(session.connection().execute(_ACTIVE_OF, {"account": account_id}).scalar_one())
+    return int(flushed(session).execute(_ACTIVE_OF, {"account": account_id}).scalar_one())
 
 
 def add(session: Session, columns: Mapping[str, Any]) -> None:
     """Write a new job: the row's columns by name, those that are left out being null."""
-    session.flush()
-    session.connection().execute(_NEW, columns)
+    flushed(session).execute(_NEW, columns)
 
 
 def depths(session: Session) -> Mapping[tuple[str, str], int]:

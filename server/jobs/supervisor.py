@@ -6,19 +6,12 @@ import asyncio
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import structlog
-
-log = structlog.get_logger(__name__)
+from server.restarting import keep_alive
 
 COMMAND: Final = (sys.executable, "-m", "server", "worker", "--supervised")
-FIRST_PAUSE_S: Final = 0.2
-LONGEST_PAUSE_S: Final = 5.0
-STABLE_S: Final = 5.0
-"""A worker that lived so long is started again at once; one that keeps ending, after a pause that doubles."""
 
 
 class Supervisor:
@@ -47,7 +40,10 @@ class Supervisor:
     def start(self) -> None:
         """Begin; on the event loop."""
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._keep(), name=f"worker-{number}") for number in range(self._count)]
+        self._tasks = [
+            loop.create_task(keep_alive("worker", self._live, lambda: self._closing), name=f"worker-{number}")
+            for number in range(self._count)
+        ]
 
     def stop(self) -> None:
         """Tell them to end, and start no others."""
@@ -65,25 +61,11 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _keep(self) -> None:
-        pause = FIRST_PAUSE_S
-        while not self._closing:
-            began = time.monotonic()
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *self._command, env=self._environment, cwd=self._cwd, stdin=asyncio.subprocess.PIPE
-                )
-            except OSError as error:
-                log.exception("a worker cannot be started", reason=error.strerror)
-            else:
-                code = await self._wait(process)
-                if self._closing:
-                    return
-                log.warning("a worker ended and is started again", code=code)
-            pause = FIRST_PAUSE_S if time.monotonic() - began > STABLE_S else min(2 * pause, LONGEST_PAUSE_S)
-            await asyncio.sleep(pause)
-
-    async def _wait(self, process: asyncio.subprocess.Process) -> int:
+    async def _live(self) -> int:
+        """One life of a worker; returns its exit code."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command, env=self._environment, cwd=self._cwd, stdin=asyncio.subprocess.PIPE
+        )
         self._processes.add(process)
         try:
             return await process.wait()

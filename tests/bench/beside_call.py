@@ -1,7 +1,7 @@
 """What REST traffic does to a call, and a call to it: `python -m tests.bench.beside_call [--turns N]`.
 
 The whole server with its models in one process and no workers, its limits switched off; a caller holds one conversation
-after another: alone, beside clients that ask for a job, beside clients that order speech.
+after another: alone, beside clients that ask for a job, beside clients that order speech for accounts in turn.
 Clients, caller and the paced language model share the cores with it.
 """
 
@@ -20,13 +20,18 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import uvloop
+from sqlalchemy.orm import Session
 
+from server.database import Database, create_account, create_key
+from server.settings import Settings
 from tests.bench import processes, talk
 from tests.bench.figures import Figures, milliseconds, quantile
 from tests.bench.platform import VOICE, Result, load, request, send
 
 WEBHOOK: Final = "/telephony/voice?agent=demo"
 CONNECTIONS: Final = 16
+ACCOUNTS: Final = 64
+"""Order speech in turn: each may have 1,000 jobs under way, and no worker takes any."""
 SECONDS: Final = 600.0
 """At most; the clients end with the conversation."""
 
@@ -44,21 +49,39 @@ async def measure(turns: int, reads: float, orders: float) -> None:
     """Three conversations on one server."""
     key = "sk_live_" + secrets.token_hex(20)
     quiet = {"VISAVIS_LIMITS__ENABLED": "false", "VISAVIS_JOBS__WORKERS": "0", "VISAVIS_BOOTSTRAP_KEY": key}
-    many = {"VISAVIS_JOBS__ACTIVE_PER_ACCOUNT": "1000000", "VISAVIS_PLANS__ENTERPRISE__CREDITS": "1000000000"}
     print(processes.machine())
     with tempfile.TemporaryDirectory() as name:
         async with (
             processes.language_model(Path(name)) as llm,
-            processes.server(Path(name), llm, **quiet, **many) as (url, _),
+            processes.server(Path(name), llm, **quiet) as (url, _),
         ):
-            order = request("POST", "/api/generate/voice", key, json.dumps(VOICE).encode())
-            job = json.loads((await send(url, order))[1])["data"]["jobId"]
+            keys = await asyncio.to_thread(accounts, Path(name) / "data")
+            job = json.loads((await send(url, order(key)))[1])["data"]["jobId"]
             await talk.guarded(talk.converse(url + WEBHOOK, talk.clips(talk.TURNS), 3))  # models have run once
             alone = await conversation(url, turns)
             show("a call alone", alone, None, None)
             read = request("GET", f"/api/jobs?id={job}", key)
-            show("beside GET one job", *await beside(url, turns, read, reads), alone)
-            show("beside POST voice", *await beside(url, turns, order, orders), alone)
+            show("beside GET one job", *await beside(url, turns, [read], reads), alone)
+            show("beside POST voice", *await beside(url, turns, [order(each) for each in keys], orders), alone)
+
+
+def order(key: str) -> bytes:
+    """A request for speech."""
+    return request("POST", "/api/generate/voice", key, json.dumps(VOICE).encode())
+
+
+def accounts(data: Path) -> list[str]:
+    """Make accounts in the database of a server that runs; a key of each."""
+    database = Database(Settings(data_dir=data).database_url)
+    try:
+        return [database.run_here(account, f"bench {number}") for number in range(ACCOUNTS)]
+    finally:
+        database.close()
+
+
+def account(session: Session, name: str) -> str:
+    """An account that has credits enough, and its key."""
+    return create_key(session, name, create_account(session, name, plan="enterprise", credits=10**9)).secret
 
 
 async def conversation(url: str, turns: int) -> Figures:
@@ -66,7 +89,7 @@ async def conversation(url: str, turns: int) -> Figures:
     return await talk.guarded(talk.converse(url + WEBHOOK, talk.clips(talk.TURNS), turns))
 
 
-async def beside(url: str, turns: int, asked: bytes, rate: float) -> tuple[Figures, Result]:
+async def beside(url: str, turns: int, asked: list[bytes], rate: float) -> tuple[Figures, Result]:
     """One call while clients in another process send `asked` again and again."""
     near, far = multiprocessing.Pipe()
     clients = multiprocessing.get_context("spawn").Process(target=drive, args=(url, asked, rate, far))
@@ -79,7 +102,7 @@ async def beside(url: str, turns: int, asked: bytes, rate: float) -> tuple[Figur
     return figures, result
 
 
-def drive(url: str, asked: bytes, rate: float, pipe: Connection) -> None:
+def drive(url: str, asked: list[bytes], rate: float, pipe: Connection) -> None:
     """The clients' process."""
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 80
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import multiprocessing
+import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -88,53 +90,66 @@ async def measure(url: str, key: str, seconds: float, connections: int, server: 
         ("POST voice", request("POST", "/api/generate/voice", key, order)),
     ):
         before = server.cpu_times()
-        result = await load(name, host, port, asked, seconds, connections)
+        result = await load(name, host, port, [asked], seconds, connections)
         after = server.cpu_times()
         result.processor = after.user + after.system - before.user - before.system
         print(result, flush=True)
+
+
+class Arrivals:
+    """When the next request is due: as they come from people who know nothing of one another (a Poisson process).
+
+    `rate` a second; 0: as soon as a connection is free. What comes late is made up for, but for no more than a second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._due = time.perf_counter()
+        self._random = random.Random(1)
+
+    async def next(self) -> float:
+        """Wait for it; returns when it was due."""
+        now = time.perf_counter()
+        if not self._rate:
+            return now
+        due = self._due = max(self._due + self._random.expovariate(self._rate), now - 1.0)
+        await asyncio.sleep(due - now)
+        return due
 
 
 async def load(
     name: str,
     host: str,
     port: int,
-    asked: bytes,
+    asked: Sequence[bytes],
     seconds: float,
     connections: int,
     *,
     stopped: Callable[[], bool] = lambda: False,
     rate: float = 0,
 ) -> Result:
-    """Send a request again and again on each of the connections, until the time is up or `stopped`.
+    """Send the requests in turn, again and again, over the connections, until the time is up or `stopped`.
 
-    `rate`: requests a second, all connections together, at most; 0: as many as are answered.
+    `rate`: requests a second, all connections together; 0: as many as are answered. Times are from when a request was
+    due.
     """
     result = Result(name, seconds)
     began = time.perf_counter()
-    pause = connections / rate if rate else 0.0
-    await asyncio.gather(
-        *(_connection(host, port, asked, began + seconds, result, stopped, pause) for _ in range(connections))
-    )
+    requests, arrivals = itertools.cycle(asked), Arrivals(rate)
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection(host, port)
+        while (due := await arrivals.next()) < began + seconds and not stopped():
+            writer.write(next(requests))
+            status, _ = await _answer(reader)
+            result.milliseconds.append(1000 * (time.perf_counter() - due))
+            result.statuses[status] += 1
+        writer.close()
+        await writer.wait_closed()
+
+    await asyncio.gather(*(connection() for _ in range(connections)))
     result.seconds = time.perf_counter() - began
     return result
-
-
-async def _connection(
-    host: str, port: int, asked: bytes, end: float, result: Result, stopped: Callable[[], bool], pause: float
-) -> None:
-    reader, writer = await asyncio.open_connection(host, port)
-    due = time.perf_counter()
-    while (began := time.perf_counter()) < end and not stopped():
-        writer.write(asked)
-        status, _ = await _answer(reader)
-        took = time.perf_counter() - began
-        result.milliseconds.append(1000 * took)
-        result.statuses[status] += 1
-        if pause:  # what came late is made up for, but for no more than a second
-            due = max(due + pause, began - 1.0)
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-    writer.close()
-    await writer.wait_closed()
 
 
 async def send(url: str, asked: bytes) -> tuple[int, bytes]:

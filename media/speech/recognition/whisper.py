@@ -25,7 +25,7 @@ from media.speech.recognition import decoding
 from media.speech.recognition.errors import LanguageNotSupported, RecogniserFilesError
 from media.speech.recognition.unheard import unheard
 from media.speech.recognition.words import place_words
-from media.worker import ModelWorker, models_at_work, spare_cores
+from media.worker import ModelWorker, model_cores, models_at_work
 
 LONGEST = 30 * SPEECH_RATE
 """Samples Whisper can hear at once; of longer audio the last 30 s are used."""
@@ -69,7 +69,7 @@ class WhisperRecogniser:
         self._model, self._tokens = stepped_back(lambda: _load(folder, self.options))
         self.languages: tuple[str, ...] = _languages(self._tokens) if self._model.is_multilingual else ("en",)
         self._tokenizers: dict[str, Tokenizer] = {}
-        self._cores = spare_cores() if self.device == "cpu" else math.inf
+        self._cores = model_cores() if self.device == "cpu" else math.inf
         self.worker = ModelWorker("recognition", threads=self.options.workers, capacity=self.options.capacity)
 
     @property

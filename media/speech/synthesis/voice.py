@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from media.audio.frames import Samples
-from media.speech.protocols import SpeechChunk
+from media.speech.protocols import HEAD_START, SpeechChunk
 from media.speech.synthesis.cache import Phrase, PhraseCache
 from media.speech.synthesis.g2p.align import LINK
 from media.speech.synthesis.g2p.protocol import Phonemiser
@@ -26,10 +26,6 @@ SLOWEST, FASTEST = 0.5, 2.0
 
 PREPARING_TIME = 60.0
 """Seconds within which prepared phrases are due: anything a listener waits for goes before them."""
-
-HEAD_START = 0.5
-"""Seconds by which speech that has begun is due before it is needed: it goes before what others wait to hear begin, for
-a word that breaks off is worse than one that comes later."""
 
 T = TypeVar("T")
 

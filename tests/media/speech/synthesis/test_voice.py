@@ -12,10 +12,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import pytest
 
-from media.speech.protocols import SpeechChunk, Voice
+from media.speech.protocols import HEAD_START, SpeechChunk, Voice
 from media.speech.synthesis.cache import PhraseCache
 from media.speech.synthesis.errors import PhonemiserError
-from media.speech.synthesis.voice import HEAD_START, SynthesisVoice
+from media.speech.synthesis.voice import SynthesisVoice
 from media.worker import ModelWorker, WorkerFull
 from tests.media.speech.synthesis.fakes import RATE, Letters, ToneModel
 
