@@ -10,9 +10,11 @@ from typing import Any
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from server.errors import error_response
 from server.settings import ServerSettings
 
 log = structlog.get_logger(__name__)
@@ -24,7 +26,7 @@ _CLOSE_CONNECTIONS_S = 1
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with what it lacks: a deadline and a size for a request's head.
+    """uvicorn's HTTP protocol with what it lacks: a deadline and a size for a request's head, and errors of our shape.
 
     Without them a peer that sends a byte now and then holds a connection for ever. Bodies are bounded by
     `server.middleware.BodyLimit`, idle connections by uvicorn's keep-alive time.
@@ -55,6 +57,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_arrived()
         super().on_headers_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        chosen: Any = too_busy if app is service_unavailable else app
+        super()._start_asgi_task(cycle, chosen)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._head_arrived()
@@ -78,6 +84,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_timer = None
         if not self.transport.is_closing():
             self.transport.close()
+
+
+async def too_busy(scope: Scope, receive: Receive, send: Send) -> None:
+    """What is answered above `server.limit_concurrency`."""
+    answer = error_response(503, "The server is busy: try again in a second", path=scope["path"])
+    answer.headers.update({"retry-after": "1", "connection": "close"})
+    await answer(scope, receive, send)
 
 
 class WebServer(uvicorn.Server):

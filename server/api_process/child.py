@@ -30,7 +30,7 @@ from server.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-NICE: Final = 7
+NICE: Final = 3
 """Below the server and its models (`media.priority`), whose calls go first; above the workers (`jobs.nice`), for which
 nobody waits on a connection."""
 TELL_S: Final = 0.1

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     from server.database import Database  # noqa: PLC0415 - as above
 
-    database = Database(settings.database_url, threads=settings.database.threads)
+    database = Database(settings.database_url, threads=settings.database.threads, looks_on_loop=True)
     try:
         uvloop.run(serve_api(settings, database, end, assemble))
     finally:

@@ -14,7 +14,6 @@ from server.gate.errors import ApiError, Invalid
 from server.jobs.jobs import Jobs, TooManyJobs
 from server.jobs.shapes import Sign
 from server.jobs.states import JobView
-from server.jobs.store import find
 from server.renders.orders import Order
 from server.renders.voices import NoVoice, Voices, base_language
 
@@ -70,7 +69,7 @@ class Desk:
         """
 
         def work(session: Session) -> ApiResult:
-            made = self.jobs.submit(
+            job = self.jobs.submit(
                 session,
                 kind=kind,
                 payload=order.payload(),
@@ -80,8 +79,6 @@ class Desk:
                 item=item,
                 job_id=job_id,
             )
-            job = find(session, call.account.id, made)
-            assert job is not None  # noqa: S101 - just made, in this transaction
             return answer(job)
 
         try:

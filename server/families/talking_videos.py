@@ -188,7 +188,7 @@ class TalkingVideos:
 
     async def get(self, call: ApiCall[None]) -> ApiResult:
         """GET /jobs/v2/{id}."""
-        job = await call.database.run(find, call.account.id, call.path["id"], families=("F5",))
+        job = await call.database.look(find, call.account.id, call.path["id"], families=("F5",))
         if job is None:
             raise NotFound("There is no such job")
         files = job.result["outputs"] if job.result else []

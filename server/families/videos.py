@@ -187,7 +187,7 @@ class Videos:
 
     async def get(self, call: ApiCall[None]) -> ApiResult:
         """GET /v1/videos/{id}."""
-        job = await call.database.run(find, call.account.id, call.path["id"], families=("F1",))
+        job = await call.database.look(find, call.account.id, call.path["id"], families=("F1",))
         if job is None or job.kind not in VIDEO_KINDS:
             raise NotFound("There is no such video")
         return ApiResult(self._video(job))

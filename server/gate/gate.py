@@ -208,7 +208,7 @@ class Gate:
 
     async def _once(self, endpoint: Endpoint, call: ApiCall[Any], claim: Claim) -> ApiResult | Response:
         """The answer that the key has had, else the handler's, which is kept."""
-        stored = await self._database.read(find_answer, claim)
+        stored = await self._database.look(find_answer, claim)
         if stored is not None:
             return replay(stored)
         result = await endpoint.handler(call)

@@ -102,7 +102,7 @@ class JobDesk:
         """GET /api/jobs."""
         query: JobsQuery = call.query
         if query.id is not None:
-            job = await call.database.read(find, call.account.id, query.id)
+            job = await call.database.look(find, call.account.id, query.id)
             if job is None:
                 raise NotFound("There is no such job")
             return ApiResult(JobsAnswer(data=self._shown(job)))

@@ -69,8 +69,8 @@ class Jobs:
         item: str | None = None,
         job_id: str | None = None,
         webhook_url: str | None = None,
-    ) -> str:
-        """Take the credits, write the job and put it into its queue, all or nothing; returns its id.
+    ) -> JobView:
+        """Take the credits, write the job and put it into its queue, all or nothing; returns what it is now.
 
         `item` is what usage counts it as (default: the kind). Raises `server.credits.ledger.InsufficientCredits`,
         `TooManyJobs`, and `KeyError` for a kind or family that is not there.
@@ -105,11 +105,11 @@ class Jobs:
             "created": now,
             "updated": now,
         }
-        add(session, row)
+        job = add(session, row)
         ledger.reserve(session, account_id, price, job_id=made, item=item or kind)
         # An account's first job goes before another's second: nobody is kept waiting by whoever orders a hundred.
         self._queue.enqueue(session, unit, work=Work.JOB, queue=queue, subject=made, priority=active)
-        return made
+        return job
 
     def cancel(self, session: Session, account_id: str, job_id: str) -> JobView:
         """End a job that waits or runs, at once, and give its credits back; its worker hears of it within a second.

@@ -73,9 +73,10 @@ def active_count(session: Session, account_id: str) -> int:
     return int(flushed(session).execute(_ACTIVE_OF, {"account": account_id}).scalar_one())
 
 
-def add(session: Session, columns: Mapping[str, Any]) -> None:
-    """Write a new job: the row's columns by name, those that are left out being null."""
+def add(session: Session, columns: Mapping[str, Any]) -> JobView:
+    """Write a new job: the row's columns by name, those that are left out being null; returns what may be shown."""
     flushed(session).execute(_NEW, columns)
+    return _view({field.name: columns.get(field.name) for field in fields(JobView)})
 
 
 def depths(session: Session) -> Mapping[tuple[str, str], int]:

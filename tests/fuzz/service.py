@@ -70,7 +70,7 @@ def service(data: Path, **changed: Any) -> Iterator[Service]:
     listener = bind("127.0.0.1", 0)
     settings = Settings.model_validate(sections).with_port(listener.getsockname()[1])
     configure_logs("error", "console")
-    database = Database(settings.database_url, threads=4)
+    database = Database(settings.database_url, threads=4, looks_on_loop=True)
     database.migrate()
     issued = database.run_here(first_key, None, credits=settings.plans.enterprise.credits)
     assert issued is not None

@@ -212,13 +212,19 @@ def test_an_endless_head_is_refused(server: Running) -> None:
         assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
 
 
-def test_too_many_connections_are_answered_503(serve: Serve) -> None:
+def test_too_many_connections_are_answered_503_in_the_shape_of_errors(serve: Serve) -> None:
     with serve(limit_concurrency=2) as server:
         held = socket.create_connection(("127.0.0.1", server.port), timeout=10)
         with held:
             held.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert held.recv(65536).startswith(b"HTTP/1.1 200 ")
-            assert httpx.get(f"{server.url}/healthz").status_code == 503
+            answer = httpx.get(f"{server.url}/healthz")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert answer.json() == {
+                "error": "The server is busy: try again in a second",
+                "code": "SERVICE_UNAVAILABLE",
+            }
+            assert answer.headers["connection"] == "close"
 
 
 def test_forwarded_headers_count_only_from_trusted_proxies(settings: Settings, database: Database) -> None:

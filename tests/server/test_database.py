@@ -164,6 +164,35 @@ async def test_what_a_reader_writes_is_not_kept(database: Database) -> None:
     assert await database.read(lambda session: session.get(Account, "a")) is None
 
 
+async def test_a_look_on_the_loop_waits_for_no_writer_and_writes_nothing(database: Database) -> None:
+    await database.run(record_call, CALL)
+    looking = Database(database.engine.url.render_as_string(), looks_on_loop=True)
+    threads: list[int] = []
+
+    def look(session: Session) -> str | None:
+        threads.append(threading.get_ident())
+        return session.scalars(select(Call.end_reason)).one()
+
+    def write(session: Session) -> None:
+        session.add(Account(id="a", name="a", created=BEGAN))
+        session.flush()
+
+    try:
+        with database.engine.begin() as holds:
+            finish_call(Session(holds), "CA1", "caller left", BEGAN)
+            assert await looking.look(look) is None
+        assert await looking.look(look) == "caller left"
+        assert await database.look(look) == "caller left"  # of a process whose loop has better things to do
+        assert [thread == threading.get_ident() for thread in threads] == [True, True, False]
+        with pytest.raises(OperationalError, match="readonly"):
+            await looking.look(write)
+        assert await looking.look(look) == "caller left"
+    finally:
+        looking.close()
+    with pytest.raises(DatabaseError, match="closed"):
+        await looking.look(look)
+
+
 def test_sqlite_is_set_up_for_readers_beside_a_writer(database: Database) -> None:
     with database.engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,6 +121,27 @@ def test_events_below_the_level_are_not_logged(stream: io.StringIO) -> None:
     structlog.get_logger("x").info("unimportant")
     logging.getLogger("uvicorn.error").info("Started")
     assert stream.getvalue() == ""
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing(stream: io.StringIO) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    gone = os.fdopen(write, "w")
+    for closed in (False, True):
+        configure_logs("info", "json", stream=gone)
+        structlog.get_logger("x").warning("still here", closed=closed)
+        with contextlib.suppress(BrokenPipeError):
+            gone.close()
+
+
+def test_every_level_is_written_under_its_name(stream: io.StringIO) -> None:
+    configure_logs("debug", "json", stream=stream)
+    log = structlog.get_logger("x")
+    for level in ("debug", "info", "warning", "error", "critical"):
+        getattr(log, level)("at %s", level)
+    assert [(line["level"], line["event"]) for line in lines(stream)] == [
+        (level, f"at {level}") for level in ("debug", "info", "warning", "error", "critical")
+    ]
 
 
 def test_the_console_form_is_readable(stream: io.StringIO) -> None:

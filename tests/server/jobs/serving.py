@@ -66,8 +66,8 @@ async def serve(settings: Settings) -> None:
     async def count(call: ApiCall[CountRequest]) -> ApiResult:
         def order(session: Any) -> ApiResult:
             payload = call.body.model_dump()
-            job_id = parts.jobs.submit(session, kind="count", payload=payload, account_id=call.account.id, price=PRICE)
-            return ApiResult(Ordered(id=job_id))
+            job = parts.jobs.submit(session, kind="count", payload=payload, account_id=call.account.id, price=PRICE)
+            return ApiResult(Ordered(id=job.id))
 
         return await call.transact(order)
 

@@ -48,6 +48,18 @@ def test_a_job_is_written_paid_and_queued_at_once(world: World) -> None:
     assert units(world) == 1
 
 
+def test_an_order_returns_what_is_then_found(world: World) -> None:
+    order: dict[str, Any] = {
+        "kind": "count",
+        "payload": {"to": 3, "words": ["ä"]},
+        "account_id": ACCOUNT,
+        "price": 80,
+        "family": "F1",
+    }
+    made = world.run(world.jobs.submit, **order, webhook_url="https://example.com/hook")
+    assert made == world.job(made.id)
+
+
 def test_an_order_that_fails_leaves_no_job_no_debit_and_no_unit(world: World) -> None:
     def half(session: Any) -> None:
         world.jobs.submit(session, kind="count", payload={}, account_id=ACCOUNT, price=80)

@@ -53,7 +53,7 @@ class World:
     def submit(self, kind: str = "count", price: int = 80, **more: Any) -> str:
         """Order a job."""
         payload: Mapping[str, Any] = more.pop("payload", {})
-        return self.run(self.jobs.submit, kind=kind, payload=payload, account_id=ACCOUNT, price=price, **more)
+        return self.run(self.jobs.submit, kind=kind, payload=payload, account_id=ACCOUNT, price=price, **more).id
 
     def job(self, job_id: str) -> JobView:
         """What is known of it."""
