@@ -31,8 +31,8 @@ from server.settings import Settings
 log = structlog.get_logger(__name__)
 
 NICE: Final = 3
-"""Below the server and its models (`media.priority`), whose calls go first; above the workers (`jobs.nice`), for which
-nobody waits on a connection."""
+"""Behind the server's loop, whose frames leave on time; before its models (`media.priority`), which take a tenth of a
+second where an answer takes a thousandth, and before the workers (`jobs.nice`), for which nobody waits."""
 TELL_S: Final = 0.1
 """The server hears so often that we are there, and what was answered since."""
 
