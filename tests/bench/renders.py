@@ -49,6 +49,14 @@ class Bench:
         """The worker processes."""
         return [each for each in self.server.children(recursive=True) if "worker" in " ".join(each.cmdline())]
 
+    async def rest(self) -> None:
+        """Wait until the worker has started and has nothing to do: a server is ready before it is."""
+        (worker,) = self.workers()
+        was, now = -1.0, 0.0
+        while now > was + 0.05:
+            await asyncio.sleep(1.0)
+            was, now = now, sum(worker.cpu_times()[:2])
+
     async def order(self, path: str, body: dict[str, Any]) -> str:
         """Order a job; its id."""
         answer = await self.client.post(path, json=body)
@@ -74,7 +82,8 @@ class Bench:
 
 
 async def video(bench: Bench) -> None:
-    """Three videos one after the other; the first has the models to load."""
+    """Three videos one after the other; the first has the models to load, of a worker that has started."""
+    await bench.rest()
     for number in range(3):
         (worker,) = bench.workers()
         watch = MemoryWatch(worker.pid)
