@@ -98,16 +98,7 @@ class Assembly:
             signed_in=console.key_id,
             limiter=limiter,
         )
-        self.browser: BrowserEndpoints = browser_endpoints(
-            self.engine,
-            settings,
-            database,
-            faces=faces.open if faces else None,
-            catalogue=self.engine,
-            posters=faces,
-            people=self.people.agents,
-            page_key=key.derive("page"),
-        )
+        self.browser = self._browser(settings, database, faces, key)
         self.recordings = Recordings.of(settings, database, self.files)
         self.phone = PhoneEndpoints.of(self._phone_parts(), settings)
         self.app: ASGIApp = create_app(
@@ -118,6 +109,20 @@ class Assembly:
             routes=self._routes(settings, console, faces),
             bodies=BODIES,
             gate=self.gate,
+        )
+
+    def _browser(
+        self, settings: Settings, database: Database, faces: Faces | None, key: SigningKey
+    ) -> BrowserEndpoints:
+        return browser_endpoints(
+            self.engine,
+            settings,
+            database,
+            faces=faces.open if faces else None,
+            catalogue=self.engine,
+            posters=faces,
+            people=self.people.agents,
+            page_key=key.derive("page"),
         )
 
     def _endpoints(self, settings: Settings, authenticator: Authenticator, policy: UrlPolicy) -> list[Endpoint]:

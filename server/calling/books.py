@@ -280,7 +280,6 @@ def _note(session: Session, call_id: str, facts: CallFacts) -> None:
         return
     call.answered_by = facts.answered_by or call.answered_by
     call.outcome = (facts.outcome or "")[:40] or call.outcome
-    call.recording = facts.recording or call.recording
 
 
 def _opted_out(session: Session, call_id: str) -> None:

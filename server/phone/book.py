@@ -63,7 +63,6 @@ class CallFacts:
 
     answered_by: Literal["human", "machine", "unknown"] | None = None
     outcome: str | None = None
-    recording: str | None = None
 
 
 class CallBook(Protocol):

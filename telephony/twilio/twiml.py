@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from telephony import markup
 from telephony.markup import CONTENT_TYPE, Document, hang_up
@@ -15,7 +15,6 @@ __all__ = [
     "hang_up",
     "hold",
     "join",
-    "reject",
     "say_and_hang_up",
 ]
 
@@ -40,13 +39,6 @@ def connect_stream(url: str, parameters: Mapping[str, str], then: str = "", **at
 def say_and_hang_up(text: str, language: str = "en-US") -> str:
     """Speak `text` with Twilio's own voice (it takes at most 4096 characters), then hang up."""
     return markup.say_and_hang_up("Say", text, language)
-
-
-def reject(reason: Literal["rejected", "busy"] = "rejected") -> str:
-    """Do not take the call; the caller is not charged and hears an announcement or the busy tone."""
-    document = Document()
-    document.add("Reject", reason=reason)
-    return str(document)
 
 
 def dial(target: str, *, caller: str, then: str, ring_seconds: int) -> str:

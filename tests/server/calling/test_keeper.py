@@ -253,7 +253,7 @@ async def test_recordings_are_deleted_when_their_time_is_over(kept: Kept) -> Non
     for call_id in (old, young):
         key = f"{kept.calls.account}:{call_id}.wav"
         kept.shelf.keys.add(key)
-        await kept.calls.books.note(call_id, CallFacts(recording=f"{call_id}.wav"))
+        kept.calls.recorded(call_id, f"{call_id}.wav")
         await kept.calls.books.cancel(call_id)
     await kept.tick(2 * 24 * 3600)
     assert kept.shelf.keys == {f"{kept.calls.account}:{young}.wav"}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from server.calling.books import Books
@@ -136,6 +136,11 @@ class Calls:
         found = self.database.run_here(lambda session: session.get(PhoneCall, call_id))
         assert found is not None
         return found
+
+    def recorded(self, call_id: str, key: str) -> None:
+        """A call gets a recording."""
+        change = update(PhoneCall).where(PhoneCall.call_id == call_id).values(recording=key)
+        self.database.run_here(lambda session: session.execute(change))
 
     def conversation(self, call_id: str) -> Call:
         found = self.database.run_here(lambda session: session.get(Call, call_id))

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.twilio.twiml import connect_stream, dial, hang_up, hold, join, reject, say_and_hang_up
+from telephony.twilio.twiml import connect_stream, dial, hang_up, hold, join, say_and_hang_up
 
 
 def test_a_stream_is_connected_with_its_parameters() -> None:
@@ -15,10 +15,6 @@ def test_a_stream_is_connected_with_its_parameters() -> None:
 
 def test_a_caller_is_told_and_the_call_ends() -> None:
     assert say_and_hang_up("Sorry.").endswith('<Response><Say language="en-US">Sorry.</Say><Hangup /></Response>')
-
-
-def test_a_call_is_rejected() -> None:
-    assert reject("busy").endswith('<Response><Reject reason="busy" /></Response>')
 
 
 def test_a_text_is_cut_to_what_twilio_speaks() -> None:
