@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -23,9 +22,10 @@ async def keep_alive(name: str, live: Callable[[], Awaitable[int]], closing: Cal
     `live` starts the process `name`, waits for its end and returns its exit code; it raises `OSError` where the process
     cannot be started.
     """
+    now = asyncio.get_running_loop().time
     pause = FIRST_PAUSE_S
     while not closing():
-        began = time.monotonic()
+        began = now()
         try:
             code = await live()
         except OSError as error:
@@ -34,5 +34,5 @@ async def keep_alive(name: str, live: Callable[[], Awaitable[int]], closing: Cal
             if closing():
                 return
             log.warning("a process ended and is started again", process=name, code=code)
-        pause = FIRST_PAUSE_S if time.monotonic() - began > STABLE_S else min(2 * pause, LONGEST_PAUSE_S)
+        pause = FIRST_PAUSE_S if now() - began > STABLE_S else min(2 * pause, LONGEST_PAUSE_S)
         await asyncio.sleep(pause)

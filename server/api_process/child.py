@@ -90,6 +90,7 @@ async def serve_api(settings: Settings, database: Database, end: socket.socket, 
         telling.cancel()
         side.say_what_was_seen()
         side.channel.close()
+        await side.adopting.close()
 
 
 class _Child:
@@ -106,7 +107,7 @@ class _Child:
         config = server_config(self._only_ours(parts.app), settings.server, moving(self))
         self.server = WebServer(config, before_close=_nothing, on_started=lambda: None)
         config.load()
-        self._adopting = Adopting()
+        self.adopting = Adopting()
         self.channel = Channel(end, heard=self._hear, came=self._take, ended=self.server.stop)
 
     async def tell(self) -> None:
@@ -166,7 +167,7 @@ class _Child:
                 log.warning("the server says what it should not", what=type(message).__name__)
 
     def _take(self, descriptor: int, data: bytes) -> None:
-        self._adopting.take(self.server, descriptor, data)
+        self.adopting.take(self.server, descriptor, data)
 
 
 async def _nothing() -> None:

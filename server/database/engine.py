@@ -83,19 +83,6 @@ class Database:
         with Session(self._reader, expire_on_commit=False) as session:
             return work(session, *args, **kwargs)
 
-    async def check(self, within: float = 2.0) -> str | None:
-        """What is wrong with the database, None if it answers within so many seconds."""
-        try:
-            async with asyncio.timeout(within):
-                await self.run(_ask)
-        except TimeoutError:
-            return f"the database does not answer within {within:g} s"
-        except DatabaseError as error:
-            return str(error)
-        except SQLAlchemyError as error:
-            return f"the database does not answer: {_reason(error)}"
-        return None
-
     async def look(self, work: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` for one statement that finds columns, not objects, of a few rows by a key, and reads them all.
 
@@ -109,6 +96,19 @@ class Database:
         except SQLAlchemyError:
             self._looks.close()  # it begins anew with the next one
             raise
+
+    async def check(self, within: float = 2.0) -> str | None:
+        """What is wrong with the database, None if it answers within so many seconds."""
+        try:
+            async with asyncio.timeout(within):
+                await self.run(_ask)
+        except TimeoutError:
+            return f"the database does not answer within {within:g} s"
+        except DatabaseError as error:
+            return str(error)
+        except SQLAlchemyError as error:
+            return f"the database does not answer: {_reason(error)}"
+        return None
 
     @property
     def safe_url(self) -> str:

@@ -39,7 +39,7 @@ OTHERS: Final = (
     ("Batch renders", ("tests.bench.studio",)),
     ("Renders over REST", ("tests.bench.renders",)),
     ("Throughput of the platform", ("tests.bench.platform",)),
-    ("REST traffic beside a call", ("tests.bench.beside_call", "--turns", "8")),
+    ("REST traffic beside a call", ("tests.bench.beside_call", "--turns", "16")),
     ("Jobs and kill -9", ("tests.bench.jobs", "--kills", "50", "--jobs", "300")),
 )
 MANY: Final = 8
