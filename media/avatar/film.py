@@ -23,11 +23,12 @@ from media.avatar.face import FaceState
 from media.avatar.pack import SIDE, AvatarPack
 from media.avatar.puppet.renderer import Puppet
 from media.avatar.renderer import draw
-from media.avatar.soundtrack import SOUND_RATE, FilmTrack, Speech
+from media.avatar.soundtrack import SOUND_RATE, FilmTrack, GrowingTrack, Speech
 from media.files import appearing
 
 FRAME_RATE = 25
 
+_PLAYABLE = {"movflags": "faststart"}  # while it loads
 _DRAWING = 2  # frames drawn at once, beside the encoder
 _BT601, _BT709_PRIMARIES = 6, 1  # as ITU-T H.273 numbers them: how RGB became YUV here, and what the RGB was
 
@@ -116,6 +117,60 @@ def write_film(
         return _write(painter, driver, speech, speech.mouth(network), _Target(scratch, encoding, on_frame))
 
 
+def write_pictures(
+    painter: Painter,
+    driver: FaceDriver,
+    track: GrowingTrack,
+    out: Path,
+    *,
+    encoding: Encoding = USUAL,
+    on_frame: Callable[[int], None] | None = None,
+) -> int:
+    """The pictures of a film whose speech is still being made (MP4 without sound, for `join`); returns how many.
+
+    For the rest as `write_film`, with the same pictures. Raises `media.avatar.soundtrack.SpeechLost`.
+    """
+    with appearing(out) as scratch:
+        driver.set_mood(Mood.SPEAKING, 0.0)
+        driver.play(track, 0.0)
+        with (
+            ThreadPoolExecutor(_DRAWING, "drawing") as pool,
+            av.open(str(scratch), "w", format="mp4") as container,
+        ):
+            reel = _Pictures(container, painter.width, painter.height, encoding)
+            easel = _Easel(pool, painter, reel, on_frame)
+            try:
+                for end in track.ends():
+                    _draw_until(end, easel, driver)
+                easel.finish()
+                reel.finish()
+            finally:
+                easel.drop()
+            return reel.frames
+
+
+def join(pictures: Path, speech: Speech, out: Path) -> None:
+    """Write `out` as `write_film` does, of pictures that `write_pictures` wrote and their speech. Raises as it does."""
+    with (
+        appearing(out) as scratch,
+        av.open(str(pictures), "r") as source,
+        av.open(str(scratch), "w", format="mp4", options=_PLAYABLE) as container,
+    ):
+        drawn = source.streams.video[0]
+        copied, sound = container.add_stream_from_template(drawn), _Sound(container)
+        blocks = speech.blocks()
+        for packet in source.demux(drawn):
+            if packet.dts is None:  # the last one, which is empty
+                continue
+            while sound.seconds < packet.dts * packet.time_base and (block := next(blocks, None)) is not None:
+                sound.hear(block)
+            packet.stream = copied
+            container.mux(packet)
+        for block in blocks:
+            sound.hear(block)
+        sound.finish()
+
+
 @dataclass(frozen=True, slots=True)
 class _Target:
     path: Path
@@ -129,23 +184,25 @@ def _write(painter: Painter, driver: FaceDriver, speech: Speech, track: FilmTrac
     ears = soxr.ResampleStream(SOUND_RATE, SPEECH_RATE, 1, dtype="float32", quality="HQ")
     with (
         ThreadPoolExecutor(_DRAWING, "drawing") as pool,
-        av.open(str(target.path), "w", format="mp4", options={"movflags": "faststart"}) as container,
+        av.open(str(target.path), "w", format="mp4", options=_PLAYABLE) as container,
     ):
-        reel = _Reel(container, painter.width, painter.height, target.encoding)
+        reel, voice = _Pictures(container, painter.width, painter.height, target.encoding), _Sound(container)
         easel = _Easel(pool, painter, reel, target.on_frame)
         heard = 0
         try:
             for sound in speech.blocks():
                 heard += len(sound)
                 track.hear(ears.resample_chunk(sound))
-                reel.hear(sound)
-                _draw_until(min(track.end, heard / SOUND_RATE), easel, driver, track)
+                voice.hear(sound)
+                _draw_until(min(track.end, heard / SOUND_RATE), easel, driver)
+                track.forget(easel.frames / FRAME_RATE)
             if not heard:
                 raise SpeechUnreadable(f"{_name(speech)} holds no sound")
             track.hear(ears.resample_chunk(np.zeros(0, np.float32), last=True))
             track.finish()
-            _draw_until(heard / SOUND_RATE, easel, driver, track)
+            _draw_until(heard / SOUND_RATE, easel, driver)
             easel.finish()
+            voice.finish()
             reel.finish()
         finally:
             easel.drop()
@@ -156,18 +213,17 @@ def _name(speech: Speech) -> str:
     return str(speech.sound) if isinstance(speech.sound, Path) else "the speech"
 
 
-def _draw_until(end: float, easel: _Easel, driver: FaceDriver, track: FilmTrack) -> None:
+def _draw_until(end: float, easel: _Easel, driver: FaceDriver) -> None:
     """Draw the frames whose middle lies before `end`; one more would need sound that has not been heard."""
     while (at := (easel.frames + 0.5) / FRAME_RATE) < end:
         easel.draw(driver.state(at))
-    track.forget(easel.frames / FRAME_RATE)
 
 
 class _Easel:
     """Draws some frames ahead of the encoder, beside it, and hands them on in order."""
 
     def __init__(
-        self, pool: ThreadPoolExecutor, painter: Painter, reel: _Reel, on_frame: Callable[[int], None] | None
+        self, pool: ThreadPoolExecutor, painter: Painter, reel: _Pictures, on_frame: Callable[[int], None] | None
     ) -> None:
         self._pool, self._painter, self._reel, self._on_frame = pool, painter, reel, on_frame
         self._drawn: deque[Future[I420]] = deque()
@@ -194,8 +250,8 @@ class _Easel:
         self._drawn.clear()
 
 
-class _Reel:
-    """The streams of an MP4 file that is being written."""
+class _Pictures:
+    """The pictures of an MP4 file that is being written."""
 
     def __init__(self, container: av.container.OutputContainer, width: int, height: int, encoding: Encoding) -> None:
         self._container = container
@@ -208,9 +264,33 @@ class _Reel:
         codec.options = {"preset": encoding.preset, "crf": str(encoding.quality), "profile": "high"}
         codec.thread_count = encoding.threads
         codec.colorspace, codec.color_primaries, codec.color_trc = _BT601, _BT709_PRIMARIES, _BT709_PRIMARIES
+
+    def show(self, i420: npt.NDArray[np.uint8]) -> None:
+        """Append a frame."""
+        frame = av.VideoFrame.from_ndarray(i420, "yuv420p")
+        frame.pts = self.frames
+        frame.time_base = Fraction(1, FRAME_RATE)
+        self.frames += 1
+        self._container.mux(self._video.encode(frame))
+
+    def finish(self) -> None:
+        """Write what the encoder still holds."""
+        self._container.mux(self._video.encode(None))
+
+
+class _Sound:
+    """The sound of an MP4 file that is being written."""
+
+    def __init__(self, container: av.container.OutputContainer) -> None:
+        self._container = container
         self._audio: av.AudioStream = container.add_stream("aac", rate=SOUND_RATE)
         self._audio.codec_context.layout = "mono"
         self._heard = 0
+
+    @property
+    def seconds(self) -> float:
+        """How much there is."""
+        return self._heard / SOUND_RATE
 
     def hear(self, sound: Samples) -> None:
         """Append sound, 48 kHz."""
@@ -223,15 +303,6 @@ class _Reel:
         self._heard += len(sound)
         self._container.mux(self._audio.encode(frame))
 
-    def show(self, i420: npt.NDArray[np.uint8]) -> None:
-        """Append a frame."""
-        frame = av.VideoFrame.from_ndarray(i420, "yuv420p")
-        frame.pts = self.frames
-        frame.time_base = Fraction(1, FRAME_RATE)
-        self.frames += 1
-        self._container.mux(self._video.encode(frame))
-
     def finish(self) -> None:
-        """Write what the encoders still hold."""
+        """Write what the encoder still holds."""
         self._container.mux(self._audio.encode(None))
-        self._container.mux(self._video.encode(None))

@@ -7,8 +7,10 @@ the audio-to-viseme network hears in it.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -30,6 +32,7 @@ SOUND_RATE: Final = 48_000
 
 _FORMATS = ("wav", "flac", "ogg", "mp3", "mov", "matroska", "aac")
 _LONGEST = 4 * 3600.0  # seconds
+_AHEAD = 1.0  # seconds of phonemes that shape the mouth before they sound, and more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +128,71 @@ class KnownTrack:
     def emphasis(self, at: float) -> float:
         """See `FilmTrack.emphasis`."""
         return self._track.emphasis(at)
+
+
+class SpeechLost(Exception):
+    """The speech that a film was drawn for is not coming."""
+
+
+class GrowingTrack:
+    """The mouth of speech that is being made on another thread; frames are drawn as far as it is known.
+
+    Whoever makes the speech calls `extend` and, at the end, `finish` or `lose`. Implements
+    `media.avatar.visemes.MouthTrack`.
+    """
+
+    def __init__(self) -> None:
+        self._track = PhonemeTrack()
+        self._known = 0.0
+        self._change = threading.Condition()
+        self.lost = False
+        self.seconds: float | None = None
+        """How long the speech is, once it is whole."""
+
+    def extend(self, phonemes: Sequence[SpokenPhoneme], rate: int, *, until: float) -> None:
+        """Add the phonemes that follow; all are known that begin before `until`, in seconds."""
+        with self._change:
+            self._track.extend(phonemes, rate)
+            self._known = until
+            self._change.notify_all()
+
+    def finish(self, seconds: float) -> None:
+        """Nothing more follows."""
+        with self._change:
+            self.seconds = seconds
+            self._change.notify_all()
+
+    def lose(self) -> None:
+        """Nothing more follows, and what there is is of no use."""
+        with self._change:
+            self.lost = True
+            self._change.notify_all()
+
+    def ends(self) -> Iterator[float]:
+        """Up to where frames may be drawn, further each time, in seconds; waits for more. Raises `SpeechLost`."""
+        told, whole = 0.0, self.seconds
+        while whole is None:
+            with self._change:
+                self._change.wait_for(partial(self._goes_on, told))
+                told, whole = self._known - _AHEAD, self.seconds
+                if self.lost:
+                    raise SpeechLost
+            if whole is None:
+                yield told
+        yield whole
+
+    def _goes_on(self, told: float) -> bool:
+        return self.seconds is not None or self.lost or self._known - _AHEAD > told
+
+    def mouth(self, at: float) -> MouthWeights:
+        """See `FilmTrack.mouth`."""
+        with self._change:
+            return self._track.mouth(at)
+
+    def emphasis(self, at: float) -> float:
+        """See `FilmTrack.emphasis`."""
+        with self._change:
+            return self._track.emphasis(at)
 
 
 class HeardTrack:

@@ -9,8 +9,8 @@ from typing import Final
 from media.avatar.audio_visemes.network import AudioVisemes, packaged_network
 from media.avatar.driver import FaceDriver
 from media.avatar.face import FaceState
-from media.avatar.film import FRAME_RATE, I420, USUAL, Encoding, Film, write_film
-from media.avatar.soundtrack import Speech
+from media.avatar.film import FRAME_RATE, I420, USUAL, Encoding, Film, write_film, write_pictures
+from media.avatar.soundtrack import GrowingTrack, Speech
 from media.studio.control import Control
 from media.studio.errors import OptionInvalid
 from media.studio.framing import Framing, Portrait, view_of
@@ -69,8 +69,7 @@ def render_talking(
     where no phonemes are known, None for the packaged one. The file appears when it is whole. Uses two drawing threads
     beside the encoder's. Raises `OptionInvalid`, `RenderCancelled`, `media.avatar.errors.SpeechUnreadable`, `OSError`.
     """
-    if not 0.0 <= dynamic_scale <= _MOST_SCALE:
-        raise OptionInvalid("dynamic_scale", f"{dynamic_scale} is not from 0 to {_MOST_SCALE:.0f}")
+    scene = _lively(portrait, framing, dynamic_scale)
     control.at(0.0)
     expected = speech.seconds()
 
@@ -78,7 +77,7 @@ def render_talking(
         control.at(0.0 if not expected else min(0.99, frames / FRAME_RATE / expected))
 
     film = write_film(
-        LivelyScene(Scene(portrait, view_of(portrait, framing)), dynamic_scale),
+        scene,
         FaceDriver(seed=seed),
         speech,
         out,
@@ -88,3 +87,32 @@ def render_talking(
     )
     control.at(1.0)
     return film
+
+
+def render_pictures(
+    portrait: Portrait,
+    track: GrowingTrack,
+    out: Path,
+    *,
+    framing: Framing = _WHOLE,
+    seed: int = 0,
+    control: Control = _ALONE,
+    encoding: Encoding = USUAL,
+) -> int:
+    """Draw the film of speech that is being made meanwhile; returns the number of pictures. Blocks.
+
+    `media.avatar.film.join` gives them their sound; then the film is what `render_talking` would have made. Nothing is
+    told to be done before the speech is whole. Raises as `render_talking`, and `media.avatar.soundtrack.SpeechLost`.
+    """
+
+    def on_frame(frames: int) -> None:
+        control.at(0.0 if not track.seconds else min(0.99, frames / FRAME_RATE / track.seconds))
+
+    scene = _lively(portrait, framing, 1.0)
+    return write_pictures(scene, FaceDriver(seed=seed), track, out, encoding=encoding, on_frame=on_frame)
+
+
+def _lively(portrait: Portrait, framing: Framing, dynamic_scale: float) -> LivelyScene:
+    if not 0.0 <= dynamic_scale <= _MOST_SCALE:
+        raise OptionInvalid("dynamic_scale", f"{dynamic_scale} is not from 0 to {_MOST_SCALE:.0f}")
+    return LivelyScene(Scene(portrait, view_of(portrait, framing)), dynamic_scale)

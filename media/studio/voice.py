@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ import soxr
 
 from media.audio.frames import Samples, to_int16
 from media.files import appearing
-from media.speech.protocols import SpokenPhoneme, SpokenWord
+from media.speech.protocols import SpeechChunk, SpokenPhoneme, SpokenWord
 from media.speech.synthesis.plan import Pauses
 from media.speech.synthesis.voice import FASTEST, SLOWEST, SynthesisVoice
 from media.studio.control import Control, finished
@@ -71,8 +71,9 @@ async def render_voice(
     rate: int | None = None,
     loudness: float = SPEECH_LOUDNESS,
     control: Control = _ALONE,
+    on_chunk: Callable[[SpeechChunk], object] | None = None,
 ) -> RenderedVoice:
-    """Speak `text` into `out` (WAV, 16 bit, mono).
+    """Speak `text` into `out` (WAV, 16 bit, mono). `on_chunk` gets the speech as it is made, at the voice's rate.
 
     `rate`: of the file in Hz, None for the voice's own. `speed` from 0.5 to 2, made by the voice model. `language`:
     an ISO 639-1 code that the voice must speak, None for its own. `loudness` in LUFS. The file appears when it is
@@ -82,7 +83,8 @@ async def render_voice(
     _check(text, voice, speed=speed, language=language, rate=rate, loudness=loudness)
     rate = rate or voice.rate
     with appearing(out) as scratch, tempfile.TemporaryFile(dir=out.parent) as raw:
-        words, phonemes = await _speak(text, voice, speed, raw=raw, control=control.part(0.0, _SPOKEN))
+        told = on_chunk or (lambda _: None)
+        words, phonemes = await _speak(text, voice, speed, raw=raw, control=control.part(0.0, _SPOKEN), on_chunk=told)
         if not words or not raw.tell():
             raise NothingToSpeak("the text holds no word that can be spoken")
         mastering = _Mastering(raw, voice.rate, rate, loudness, control.part(_SPOKEN, 1.0))
@@ -119,7 +121,13 @@ def spoken_language(voice: SynthesisVoice) -> str:
 
 
 async def _speak(
-    text: str, voice: SynthesisVoice, speed: float, *, raw: IO[bytes], control: Control
+    text: str,
+    voice: SynthesisVoice,
+    speed: float,
+    *,
+    raw: IO[bytes],
+    control: Control,
+    on_chunk: Callable[[SpeechChunk], object],
 ) -> tuple[list[SpokenWord], list[SpokenPhoneme]]:
     """Write the voice's sound as float32 to `raw`."""
     words: list[SpokenWord] = []
@@ -131,6 +139,7 @@ async def _speak(
             raw.write(np.ascontiguousarray(chunk.samples, "<f4").tobytes())
             words += chunk.words
             phonemes += chunk.phonemes
+            on_chunk(chunk)
             control.at(words[-1].source_end / len(text) if words else 0.0)
     return words, phonemes
 

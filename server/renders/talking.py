@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from media.avatar.film import Film
-from media.avatar.soundtrack import Speech
+from media.avatar.film import Film, join
+from media.avatar.soundtrack import GrowingTrack, Speech
+from media.speech.protocols import SpeechChunk
+from media.studio.control import Control
 from media.studio.framing import Framing, Portrait
 from media.studio.stills import still
-from media.studio.talking import render_talking
+from media.studio.talking import render_pictures, render_talking
 from server.jobs.handlers import JobContext, JobFailed, JobResult, StoredFile
 from server.renders.faces import avatar_portrait, portrait_of
 from server.renders.ingredients import control, explained, picture_at, sound_at, store
@@ -47,15 +50,15 @@ async def avatar(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
     models = RenderModels.of(context)
     context.phase("fetching")
     portrait = await portrait_of(models, await picture_at(context, order.image, "image"), "image")
-    if order.audio is not None:
-        speech = Speech(await sound_at(context, order.audio, "audio", longest=models.longest_s))
-    elif order.text is not None:
-        speech = await spoken(context, models, order.text, order.voice)
-    else:
-        raise JobFailed("audio or text is needed", "OPTION_INVALID")
     with explained("resolution"):
         framing = Framing.of_resolution(order.resolution)
-    made, files = await filmed(context, models, _shot(context, portrait, speech, framing))
+    if order.audio is not None:
+        speech = Speech(await sound_at(context, order.audio, "audio", longest=models.longest_s))
+        made, files = await filmed(context, models, _shot(context, portrait, speech, framing))
+    elif order.text is not None:
+        made, files = await filmed_as_spoken(context, models, portrait, framing, text=order.text, voice=order.voice)
+    else:
+        raise JobFailed("audio or text is needed", "OPTION_INVALID")
     voice = {} if order.audio is not None else {"voice": order.voice}
     metadata = video_metadata(
         model=order.model, engine=PUPPET, seconds=made.seconds, resolution=order.resolution, **voice
@@ -95,21 +98,12 @@ async def video(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
     if script is None:
         written = await _written(context, models, order)
         script, author = str(written["script"]), written["model"]
-    longest = order.seconds
-    speed = 1.0 if longest is None else speed_to_fit(script, order.language, longest, fastest=FASTEST_TO_FIT)
-    speech = await spoken(context, models, script, order.voice, speed=speed)
-    seconds = speech.seconds() or 0.0
-    if longest is not None and seconds > longest + _SPARE and speed < FASTEST_TO_FIT:
-        speed = min(FASTEST_TO_FIT, speed * seconds / longest)
-        speech = await spoken(context, models, script, order.voice, speed=speed)
-        seconds = speech.seconds() or 0.0
-    if longest is not None and seconds > longest + _SPARE:
-        raise JobFailed(
-            f"script: takes {seconds:.0f} s to say, longer than the {longest:.0f} s of duration", "TOO_LONG"
-        )
-    made, files = await filmed(
-        context, models, _shot(context, portrait, speech, Framing.of_resolution(VIDEO_RESOLUTION))
-    )
+    framing = Framing.of_resolution(VIDEO_RESOLUTION)
+    if order.seconds is None:
+        made, files = await filmed_as_spoken(context, models, portrait, framing, text=script, voice=order.voice)
+    else:
+        speech = await _spoken_to_fit(context, models, script, order, order.seconds)
+        made, files = await filmed(context, models, _shot(context, portrait, speech, framing))
     metadata = video_metadata(
         model=PUPPET, engine=PUPPET, seconds=made.seconds, resolution=VIDEO_RESOLUTION, voice=order.voice,
         language=order.language,
@@ -127,6 +121,24 @@ async def _written(context: JobContext, models: RenderModels, order: VideoOrder)
         with explained("prompt"):
             made = await writer.write(order.prompt or "", language=order.language, seconds=order.seconds or _USUAL)
     return context.checkpoint("script", lambda: {"script": made.text, "model": made.model})
+
+
+async def _spoken_to_fit(
+    context: JobContext, models: RenderModels, script: str, order: VideoOrder, longest: float
+) -> Speech:
+    """The script in about so many seconds, faster if need be. Raises `JobFailed` where that is not possible."""
+    speed = speed_to_fit(script, order.language, longest, fastest=FASTEST_TO_FIT)
+    speech = await spoken(context, models, script, order.voice, speed=speed)
+    seconds = speech.seconds() or 0.0
+    if seconds > longest + _SPARE and speed < FASTEST_TO_FIT:
+        speed = min(FASTEST_TO_FIT, speed * seconds / longest)
+        speech = await spoken(context, models, script, order.voice, speed=speed)
+        seconds = speech.seconds() or 0.0
+    if seconds > longest + _SPARE:
+        raise JobFailed(
+            f"script: takes {seconds:.0f} s to say, longer than the {longest:.0f} s of duration", "TOO_LONG"
+        )
+    return speech
 
 
 async def spoken(context: JobContext, models: RenderModels, text: str, voice: str, *, speed: float = 1.0) -> Speech:
@@ -150,10 +162,55 @@ async def filmed(context: JobContext, models: RenderModels, shot: Shot) -> tuple
             control=control(context, "rendering"),
             network=models.visemes(),
         )
+    return made, await _stored(context, shot, out)
+
+
+async def filmed_as_spoken(
+    context: JobContext, models: RenderModels, portrait: Portrait, framing: Framing, *, text: str, voice: str
+) -> tuple[Film, tuple[StoredFile, ...]]:
+    """`filmed` of a text, drawn while it is spoken: one fills the cores that the other leaves.
+
+    A film's sound must wait for the last word, because its loudness is that of the whole.
+    """
+    track, out = GrowingTrack(), context.work_dir / "video.mp4"
+    pictures = context.work_dir / "pictures.mp4"
+
+    def told(done: float) -> None:
+        if track.seconds is not None:
+            context.phase("rendering", done)
+        context.yield_to_calls()
+
+    control = Control(told, lambda: context.cancelled or track.lost)
+    drawing = asyncio.create_task(
+        asyncio.to_thread(render_pictures, portrait, track, pictures, framing=framing, control=control)
+    )
+
+    def follow(chunk: SpeechChunk) -> None:
+        if drawing.done():  # there is nothing to speak for
+            drawing.result()
+        track.extend(chunk.phonemes, chunk.rate, until=(chunk.start + len(chunk.samples)) / chunk.rate)
+
+    try:
+        with explained("image"):
+            made = await speak(context, models, text, voice, on_chunk=follow)
+            track.finish(made.seconds)
+            frames = await asyncio.shield(drawing)
+    finally:
+        track.lose()
+        await asyncio.wait([drawing])
+        drawing.exception()  # it is told with what ended the speech
+    speech = Speech(made.path, made.phonemes, made.rate)
+    await asyncio.to_thread(join, pictures, speech, out)
+    shot = _shot(context, portrait, speech, framing)
+    return Film(made.seconds, frames), await _stored(context, shot, out)
+
+
+async def _stored(context: JobContext, shot: Shot, film: Path) -> tuple[StoredFile, ...]:
+    """Store a film and its poster."""
     context.phase("storing")
     poster = context.work_dir / "poster.webp"
     poster.write_bytes(await asyncio.to_thread(still, shot.portrait, framing=_poster(shot.framing)))
-    return made, (store(context, shot.key, out, VIDEO), store(context, shot.poster_key, poster, PICTURE))
+    return store(context, shot.key, film, VIDEO), store(context, shot.poster_key, poster, PICTURE)
 
 
 def _shot(context: JobContext, portrait: Portrait, speech: Speech, framing: Framing) -> Shot:

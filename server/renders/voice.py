@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from media.speech.protocols import SpeechChunk
 from media.speech.synthesis.voice import SynthesisVoice
 from media.studio.voice import RenderedVoice, render_voice
 from server.jobs.handlers import JobContext, JobResult
@@ -26,10 +27,20 @@ async def run(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
 
 
 async def speak(
-    context: JobContext, models: RenderModels, text: str, voice: str, *, speed: float = 1.0, rate: int | None = None
+    context: JobContext,
+    models: RenderModels,
+    text: str,
+    voice: str,
+    *,
+    speed: float = 1.0,
+    on_chunk: Callable[[SpeechChunk], object] | None = None,
 ) -> RenderedVoice:
-    """The text as a WAV file in the job's folder. Raises `JobFailed` where it cannot be spoken."""
+    """The text as a WAV file in the job's folder. Raises `JobFailed` where it cannot be spoken.
+
+    `on_chunk` gets the speech as it is made.
+    """
     with explained("text"):
         speaker: SynthesisVoice = await models.voice(voice)
         out = context.work_dir / "voice.wav"
-        return await render_voice(text, speaker, out, speed=speed, rate=rate, control=control(context, "speaking"))
+        telling = control(context, "speaking")
+        return await render_voice(text, speaker, out, speed=speed, control=telling, on_chunk=on_chunk)

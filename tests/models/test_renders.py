@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
+import threading
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from media.avatar.pack import save_pack
 from media.models import model_dir
 from server.avatars.library import PACK, SOURCE
 from server.jobs.handlers import JobFailed, JobInterrupted
+from server.renders import talking
 from server.renders.orders import AvatarOrder, TalkingOrder, VideoOrder, VoiceOrder
 from tests.server.renders.working import Workplace
 
@@ -112,8 +115,32 @@ def test_a_photo_speaks_a_text(place: Workplace, recogniser: WhisperModel) -> No
         "480p",
     )
     assert heard(recogniser, *sound_of(film)) == words(TEXT)
+    names = [name for name, _ in itertools.groupby(name for name, _ in place.phases)]
+    assert names[-3:] == ["speaking", "rendering", "storing"]
     with Image.open(io.BytesIO(place.path(made, 1).read_bytes())) as poster:
         assert (poster.format, poster.size) == ("WEBP", (480, 480))
+
+
+def test_a_text_that_cannot_be_spoken_ends_the_film_that_was_begun(place: Workplace) -> None:
+    order = AvatarOrder(image=PHOTO, resolution="480p", model="veed-fabric", text="…", voice="piper-joe")
+    with pytest.raises(JobFailed, match="text: "):
+        place.make("avatar", order, "job-mute")
+    assert not (place.root / "files" / "outputs" / "job-mute").exists()
+    assert not [thread.name for thread in threading.enumerate() if "drawing" in thread.name]
+
+
+def test_a_film_that_cannot_be_drawn_ends_what_is_spoken_for_it(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(talking, "render_pictures", full)
+    order = AvatarOrder(image=PHOTO, resolution="480p", model="veed-fabric", text=TEXT * 20, voice="piper-joe")
+    before = len(place.phases)
+    with pytest.raises(OSError, match="No space"):
+        place.make("avatar", order, "job-full")
+    assert max(done for name, done in place.phases[before:] if name == "speaking") < 0.5
 
 
 def test_a_recording_is_spoken_with_options(place: Workplace, recogniser: WhisperModel) -> None:

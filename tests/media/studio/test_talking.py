@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from pathlib import Path
 
 import av
@@ -16,14 +18,14 @@ from media.audio.wav import read_wav, write_wav
 from media.avatar.audio_visemes.network import packaged_network
 from media.avatar.errors import SpeechUnreadable
 from media.avatar.face import FaceState, mouth
-from media.avatar.film import Encoding
-from media.avatar.soundtrack import HeardTrack, KnownTrack, Speech
+from media.avatar.film import Encoding, join
+from media.avatar.soundtrack import GrowingTrack, HeardTrack, KnownTrack, Speech, SpeechLost
 from media.speech.protocols import SpokenPhoneme
 from media.studio.control import Control
 from media.studio.errors import OptionInvalid, RenderCancelled
 from media.studio.framing import Framing
 from media.studio.stills import still
-from media.studio.talking import livelier, render_talking
+from media.studio.talking import livelier, render_pictures, render_talking
 from tests.media.studio.portraits import placed
 
 SPEECH = Path(__file__).parents[2] / "speech" / "open_hours.wav"
@@ -100,6 +102,59 @@ def test_phonemes_where_they_are_known_shape_the_mouth(tmp_path: Path) -> None:
     moved = np.abs(lips - lips[5]).mean((1, 2, 3))
     assert moved[18:24].max() > 6 * max(0.5, moved[:9].max())
     assert moved[28:31].min() < 0.4 * moved[18:24].max()
+
+
+def growing(track: GrowingTrack, phonemes: tuple[SpokenPhoneme, ...], rate: int, seconds: float) -> threading.Thread:
+    """Speech that is made a tenth of a second at a time, on a thread of its own."""
+
+    def speak() -> None:
+        told = 0.0
+        while told < seconds:
+            until = min(told + 0.1, seconds)
+            track.extend([each for each in phonemes if told <= each.start / rate < until], rate, until=until)
+            told = until
+            time.sleep(0.002)
+        track.finish(seconds)
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    return thread
+
+
+def test_what_is_drawn_while_it_is_spoken_is_what_would_have_been_drawn_after(tmp_path: Path) -> None:
+    rate, seconds = 24_000, 4.0
+    sounds = ("ɑː", "m", "uː", "f", "iː", "p", "oʊ")
+    starts = [0.4, 0.7, 0.8, 1.6, 1.7, 2.9, 3.0]
+    phonemes = tuple(
+        SpokenPhoneme(sound, round(at * rate), round((at + 0.1) * rate))
+        for sound, at in zip(sounds, starts, strict=True)
+    )
+    portrait, speech = placed(400, 400), Speech(tone(seconds, rate), phonemes, rate)
+    after, pictures, meanwhile = (tmp_path / name for name in ("a.mp4", "p.mp4", "m.mp4"))
+    film = render_talking(portrait, speech, after, framing=SMALL, encoding=FAST)
+    track, seen = GrowingTrack(), list[float]()
+    speaking = growing(track, phonemes, rate, seconds)
+    count = render_pictures(portrait, track, pictures, framing=SMALL, encoding=FAST, control=Control(seen.append))
+    speaking.join()
+    join(pictures, speech, meanwhile)
+    assert count == film.frames == 100
+    assert seen == sorted(seen)
+    for one, other in zip(frames_of(after), frames_of(meanwhile), strict=True):
+        assert np.array_equal(one, other)
+    assert np.array_equal(sound_of(after)[0], sound_of(meanwhile)[0])
+    whole = meanwhile.read_bytes()
+    assert 0 < whole.index(b"moov") < whole.index(b"mdat")
+    with av.open(str(pictures)) as container:
+        assert not container.streams.audio
+
+
+def test_pictures_of_speech_that_is_lost_are_not_kept(tmp_path: Path) -> None:
+    track = GrowingTrack()
+    track.extend((), 24_000, until=2.0)
+    threading.Timer(0.05, track.lose).start()
+    with pytest.raises(SpeechLost):
+        render_pictures(placed(300, 300), track, tmp_path / "p.mp4", framing=SMALL, encoding=FAST)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_dynamic_scale_moves_the_head_less_or_more() -> None:

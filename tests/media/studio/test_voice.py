@@ -12,6 +12,7 @@ import pyloudnorm
 import pytest
 
 from media.audio.wav import read_wav
+from media.speech.protocols import SpeechChunk
 from media.studio.control import Control
 from media.studio.errors import NothingToSpeak, OptionInvalid, RenderCancelled
 from media.studio.voice import MOST_CHARACTERS, READING, render_voice
@@ -50,7 +51,8 @@ async def test_a_text_becomes_speech_at_the_loudness_and_rate_asked_for(
 async def test_words_stand_where_they_sound_and_sentences_and_paragraphs_are_kept_apart(
     worker: ModelWorker, tmp_path: Path
 ) -> None:
-    made = await render_voice(TEXT, buzzing(worker), tmp_path / "s.wav", rate=48_000)
+    chunks = list[SpeechChunk]()
+    made = await render_voice(TEXT, buzzing(worker), tmp_path / "s.wav", rate=48_000, on_chunk=chunks.append)
     assert [word.text for word in made.words] == TEXT.replace(".", "").replace(",", "").split()
     sound = read_wav(tmp_path / "s.wav").samples
     for word in made.words:
@@ -60,6 +62,9 @@ async def test_words_stand_where_they_sound_and_sentences_and_paragraphs_are_kep
     assert pauses["brook"] == pytest.approx(READING.block, abs=0.08)
     assert pauses["upon"] < 0.1
     assert made.phonemes[-1].end == pytest.approx(made.samples, abs=0.3 * 48_000)
+    assert [word.text for chunk in chunks for word in chunk.words] == [word.text for word in made.words]
+    ends = [(chunk.start + len(chunk.samples)) / chunk.rate for chunk in chunks]
+    assert ends[-1] == pytest.approx(made.seconds, abs=0.001)
 
 
 async def test_speed_is_made_by_the_voice_and_not_by_playing_it_faster(worker: ModelWorker, tmp_path: Path) -> None:
