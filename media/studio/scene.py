@@ -39,7 +39,8 @@ class _Part:
     """The visible part of the square in one plane of the frame.
 
     `side`: of the whole square in the plane's samples. `rows`, `columns`: where its visible part lies in the plane;
-    `own_rows`, `own_columns`: the same in the square. `square`, `picture`: how much either shows, adding up to one.
+    `own_rows`, `own_columns`: the same in the square. `square`: how much it shows. `inside`: a
+    rectangle of that part in which it shows alone; `seams`: the rest, in rectangles.
     """
 
     side: int
@@ -47,6 +48,16 @@ class _Part:
     columns: slice
     own_rows: slice
     own_columns: slice
+    square: npt.NDArray[np.float32]
+    inside: tuple[slice, slice]
+    seams: tuple[_Seam, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seam:
+    """Where the square fades into the picture. `square`, `picture`: how much either shows, adding up to one."""
+
+    place: tuple[slice, slice]
     square: npt.NDArray[np.float32]
     picture: npt.NDArray[np.float32]
 
@@ -119,7 +130,29 @@ def _part(fades: npt.NDArray[np.float32], left: int, top: int, side: int, size: 
     own_columns, own_rows = slice(columns.start - left, columns.stop - left), slice(rows.start - top, rows.stop - top)
     whole = np.asarray(cv2.resize(fades, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
     square = np.ascontiguousarray(whole[own_rows, own_columns])
-    return _Part(side, rows, columns, own_rows, own_columns, square, np.asarray(1 - square, np.float32))
+    inside, outside = _divided(square)
+    seams = tuple(_Seam(place, np.ascontiguousarray(square[place]), 1 - square[place]) for place in outside)
+    return _Part(side, rows, columns, own_rows, own_columns, square, inside, seams)
+
+
+def _divided(square: npt.NDArray[np.float32]) -> tuple[tuple[slice, slice], list[tuple[slice, slice]]]:
+    """The largest rectangle around the middle in which everything is 1, and rectangles that cover the rest."""
+    height, width = square.shape
+    rows = np.flatnonzero(square[:, width // 2] == 1)
+    columns = np.flatnonzero(square[height // 2] == 1)
+    if not len(rows) or not len(columns):
+        return (slice(0), slice(0)), [(slice(0, height), slice(0, width))]
+    inside = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    if not (square[inside] == 1).all():
+        return (slice(0), slice(0)), [(slice(0, height), slice(0, width))]
+    (top, bottom), (left, right) = ((part.start, part.stop) for part in inside)
+    around = [
+        (slice(0, top), slice(0, width)),
+        (slice(bottom, height), slice(0, width)),
+        (inside[0], slice(0, left)),
+        (inside[0], slice(right, width)),
+    ]
+    return inside, [(tall, wide) for tall, wide in around if tall.stop > tall.start and wide.stop > wide.start]
 
 
 def _placed(plane: Plane, part: _Part) -> Plane:
@@ -131,7 +164,10 @@ def _placed(plane: Plane, part: _Part) -> Plane:
 
 def _blend(plane: Plane, drawn: Plane, part: _Part) -> None:
     place = plane[part.rows, part.columns]
-    place[:] = cv2.blendLinear(drawn, np.ascontiguousarray(place), part.square, part.picture)
+    place[part.inside] = drawn[part.inside]
+    for seam in part.seams:
+        ours, under = np.ascontiguousarray(drawn[seam.place]), np.ascontiguousarray(place[seam.place])
+        place[seam.place] = cv2.blendLinear(ours, under, seam.square, seam.picture)
 
 
 def _planes(i420: I420, width: int, height: int) -> tuple[Plane, Plane, Plane]:
