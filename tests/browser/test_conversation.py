@@ -149,7 +149,7 @@ async def test_the_agent_is_heard_and_its_face_moves_with_its_voice(speaking: Br
                     await page.wait_for_selector(f'#stage[data-state="{state}"]')
             seen: list[dict[str, Any]] = await page.evaluate("() => seen.map(({ state, moved }) => ({ state, moved }))")
             await page.click("#end")
-    assert "help" in heard[0].lower()
+    assert "help" in " ".join(heard[:-1]).lower()  # a busy machine may take a breath within the greeting
     assert "ten" in lines[-1]
     wrong, count = word_errors(lines[-1], heard[-1])  # the greeting's names are spelt as the recogniser pleases
     assert wrong / count < 0.3, heard

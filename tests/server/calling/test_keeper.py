@@ -24,7 +24,7 @@ from tests.peers.carrier import Misbehaviour, Person
 from tests.server.calling.here import Here
 from tests.server.calling.line import Line, line
 from tests.server.calling.test_dialler import until
-from tests.server.calling.world import CALLEE, CREDITS, Calls, settings_of, sid
+from tests.server.calling.world import CALLEE, CREDITS, Calls, recorded, settings_of, sid
 
 
 @dataclass
@@ -253,7 +253,7 @@ async def test_recordings_are_deleted_when_their_time_is_over(kept: Kept) -> Non
     for call_id in (old, young):
         key = f"{kept.calls.account}:{call_id}.wav"
         kept.shelf.keys.add(key)
-        kept.calls.recorded(call_id, f"{call_id}.wav")
+        recorded(kept.calls.database, call_id, f"{call_id}.wav")
         await kept.calls.books.cancel(call_id)
     await kept.tick(2 * 24 * 3600)
     assert kept.shelf.keys == {f"{kept.calls.account}:{young}.wav"}

@@ -137,11 +137,6 @@ class Calls:
         assert found is not None
         return found
 
-    def recorded(self, call_id: str, key: str) -> None:
-        """A call gets a recording."""
-        change = update(PhoneCall).where(PhoneCall.call_id == call_id).values(recording=key)
-        self.database.run_here(lambda session: session.execute(change))
-
     def conversation(self, call_id: str) -> Call:
         found = self.database.run_here(lambda session: session.get(Call, call_id))
         assert found is not None
@@ -180,3 +175,9 @@ def migrated(url: str, threads: int = 16) -> Iterator[Database]:
         yield made
     finally:
         made.close()
+
+
+def recorded(database: Database, call_id: str, key: str) -> None:
+    """Give a call a recording."""
+    change = update(PhoneCall).where(PhoneCall.call_id == call_id).values(recording=key)
+    database.run_here(lambda session: session.execute(change))

@@ -20,6 +20,7 @@ from server.phone.book import CallFacts, CallOrder
 from server.settings import Settings
 from server.settings.phone import TelephonySettings, TwilioSettings
 from tests.peers.carrier import Carrier, Person
+from tests.server.calling.world import recorded
 from tests.server.families.test_voice_agents import BODY
 from tests.server.families.world import CREDITS, Client, World
 from tests.server.gate.serving import served
@@ -217,7 +218,8 @@ async def test_a_telephone_call_shows_state_times_cost_and_what_came_of_it(clien
     active = (await client.get(f"{CALLS}?id={call_id}")).json()["data"]
     assert (active["status"], active["durationSeconds"], active["endedAt"]) == ("in-progress", None, None)
     key = f"recordings/{call_id}.wav"
-    await books.note(call_id, CallFacts("human", "booked a table", key))
+    await books.note(call_id, CallFacts("human", "booked a table"))
+    recorded(world.database, call_id, key)
     assert (await client.get(f"{CALLS}?id={call_id}")).json()["data"]["recordingUrl"] is None, "on its way to storage"
     world.store(key)
     world.database.run_here(turn, call_id)
