@@ -30,7 +30,7 @@ from server.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-NICE: Final = 3
+NICE: Final = 2
 """Behind the server's loop, whose frames leave on time; before its models (`media.priority`), which take a tenth of a
 second where an answer takes a thousandth, and before the workers (`jobs.nice`), for which nobody waits."""
 TELL_S: Final = 0.1

@@ -39,8 +39,8 @@ SECONDS: Final = 600.0
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.beside_call", description=__doc__)
     parser.add_argument("--turns", type=int, default=16)
-    parser.add_argument("--reads", type=float, default=820, help="GETs a second at most; 0: as many as are answered")
-    parser.add_argument("--orders", type=float, default=155, help="POSTs a second at most; 0: as many as are answered")
+    parser.add_argument("--reads", type=float, default=805, help="GETs a second at most; 0: as many as are answered")
+    parser.add_argument("--orders", type=float, default=152, help="POSTs a second at most; 0: as many as are answered")
     options = parser.parse_args()
     asyncio.run(measure(options.turns, options.reads, options.orders))
 
