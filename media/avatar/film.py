@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,7 @@ from media.avatar.pack import SIDE, AvatarPack
 from media.avatar.puppet.renderer import Puppet
 from media.avatar.renderer import draw
 from media.avatar.soundtrack import SOUND_RATE, FilmTrack, GrowingTrack, Speech
+from media.avatar.visemes import MouthTrack
 from media.files import appearing
 
 FRAME_RATE = 25
@@ -133,23 +135,14 @@ def write_pictures(
 
     For the rest as `write_film`, with the same pictures. Raises `media.avatar.soundtrack.SpeechLost`.
     """
-    with appearing(out) as scratch:
-        driver.set_mood(Mood.SPEAKING, 0.0)
-        driver.play(track, 0.0)
-        with (
-            ThreadPoolExecutor(_DRAWING, "drawing") as pool,
-            av.open(str(scratch), "w", format="mp4") as container,
-        ):
-            reel = _Pictures(container, painter.width, painter.height, encoding)
-            easel = _Easel(pool, painter, reel, on_frame)
-            try:
-                for end in track.ends():
-                    _draw_until(end, easel, driver)
-                easel.finish()
-                reel.finish()
-            finally:
-                easel.drop()
-            return reel.frames
+    with appearing(out) as scratch, av.open(str(scratch), "w", format="mp4") as container:
+        pictures = _Pictures(container, painter.width, painter.height, encoding)
+        with _drawing(painter, pictures, on_frame) as easel:
+            _speak(driver, track)
+            for end in track.ends():
+                _draw_until(end, easel, driver)
+        pictures.finish()
+        return pictures.frames
 
 
 def join(pictures: Path, speech: Speech, out: Path) -> None:
@@ -182,17 +175,12 @@ class _Target:
 
 
 def _write(painter: Painter, driver: FaceDriver, speech: Speech, track: FilmTrack, target: _Target) -> Film:
-    driver.set_mood(Mood.SPEAKING, 0.0)
-    driver.play(track, 0.0)
+    _speak(driver, track)
     ears = soxr.ResampleStream(SOUND_RATE, SPEECH_RATE, 1, dtype="float32", quality="HQ")
-    with (
-        ThreadPoolExecutor(_DRAWING, "drawing") as pool,
-        av.open(str(target.path), "w", format="mp4", options=_PLAYABLE) as container,
-    ):
-        reel, voice = _Pictures(container, painter.width, painter.height, target.encoding), _Sound(container)
-        easel = _Easel(pool, painter, reel, target.on_frame)
+    with av.open(str(target.path), "w", format="mp4", options=_PLAYABLE) as container:
+        pictures, voice = _Pictures(container, painter.width, painter.height, target.encoding), _Sound(container)
         heard = 0
-        try:
+        with _drawing(painter, pictures, target.on_frame) as easel:
             for sound in speech.blocks():
                 heard += len(sound)
                 track.hear(ears.resample_chunk(sound))
@@ -204,16 +192,30 @@ def _write(painter: Painter, driver: FaceDriver, speech: Speech, track: FilmTrac
             track.hear(ears.resample_chunk(np.zeros(0, np.float32), last=True))
             track.finish()
             _draw_until(heard / SOUND_RATE, easel, driver)
-            easel.finish()
-            voice.finish()
-            reel.finish()
-        finally:
-            easel.drop()
-        return Film(heard / SOUND_RATE, reel.frames)
+        voice.finish()
+        pictures.finish()
+        return Film(heard / SOUND_RATE, pictures.frames)
 
 
 def _name(speech: Speech) -> str:
     return str(speech.sound) if isinstance(speech.sound, Path) else "the speech"
+
+
+def _speak(driver: FaceDriver, track: MouthTrack) -> None:
+    driver.set_mood(Mood.SPEAKING, 0.0)
+    driver.play(track, 0.0)
+
+
+@contextmanager
+def _drawing(painter: Painter, pictures: _Pictures, on_frame: Callable[[int], None] | None) -> Iterator[_Easel]:
+    """Where frames are drawn; at the end of the block all have been handed on, or given up where it raises."""
+    with ThreadPoolExecutor(_DRAWING, "drawing") as pool:
+        easel = _Easel(pool, painter, pictures, on_frame)
+        try:
+            yield easel
+            easel.finish()
+        finally:
+            easel.drop()
 
 
 def _draw_until(end: float, easel: _Easel, driver: FaceDriver) -> None:

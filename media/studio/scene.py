@@ -39,8 +39,8 @@ class _Part:
     """The visible part of the square in one plane of the frame.
 
     `side`: of the whole square in the plane's samples. `rows`, `columns`: where its visible part lies in the plane;
-    `own_rows`, `own_columns`: the same in the square. `square`: how much it shows. `inside`: a
-    rectangle of that part in which it shows alone; `seams`: the rest, in rectangles.
+    `own_rows`, `own_columns`: the same in the square. `inside`: a rectangle of that part in which it
+    shows alone; `seams`: the rest, in rectangles.
     """
 
     side: int
@@ -48,7 +48,6 @@ class _Part:
     columns: slice
     own_rows: slice
     own_columns: slice
-    square: npt.NDArray[np.float32]
     inside: tuple[slice, slice]
     seams: tuple[_Seam, ...]
 
@@ -129,22 +128,18 @@ def _part(fades: npt.NDArray[np.float32], left: int, top: int, side: int, size: 
     rows = slice(max(0, top), min(size[1], top + side))
     own_columns, own_rows = slice(columns.start - left, columns.stop - left), slice(rows.start - top, rows.stop - top)
     whole = np.asarray(cv2.resize(fades, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
-    square = np.ascontiguousarray(whole[own_rows, own_columns])
+    square = whole[own_rows, own_columns]
     inside, outside = _divided(square)
     seams = tuple(_Seam(place, np.ascontiguousarray(square[place]), 1 - square[place]) for place in outside)
-    return _Part(side, rows, columns, own_rows, own_columns, square, inside, seams)
+    return _Part(side, rows, columns, own_rows, own_columns, inside, seams)
 
 
 def _divided(square: npt.NDArray[np.float32]) -> tuple[tuple[slice, slice], list[tuple[slice, slice]]]:
     """The largest rectangle around the middle in which everything is 1, and rectangles that cover the rest."""
     height, width = square.shape
-    rows = np.flatnonzero(square[:, width // 2] == 1)
-    columns = np.flatnonzero(square[height // 2] == 1)
-    if not len(rows) or not len(columns):
-        return (slice(0), slice(0)), [(slice(0, height), slice(0, width))]
-    inside = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    inside = _ones(square[:, width // 2]), _ones(square[height // 2])
     if not (square[inside] == 1).all():
-        return (slice(0), slice(0)), [(slice(0, height), slice(0, width))]
+        inside = slice(0, 0), slice(0, 0)
     (top, bottom), (left, right) = ((part.start, part.stop) for part in inside)
     around = [
         (slice(0, top), slice(0, width)),
@@ -153,6 +148,12 @@ def _divided(square: npt.NDArray[np.float32]) -> tuple[tuple[slice, slice], list
         (inside[0], slice(right, width)),
     ]
     return inside, [(tall, wide) for tall, wide in around if tall.stop > tall.start and wide.stop > wide.start]
+
+
+def _ones(line: npt.NDArray[np.float32]) -> slice:
+    """From the first 1 to the last."""
+    places = np.flatnonzero(line == 1)
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
 
 def _placed(plane: Plane, part: _Part) -> Plane:

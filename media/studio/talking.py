@@ -74,7 +74,7 @@ def render_talking(
     expected = speech.seconds()
 
     def on_frame(frames: int) -> None:
-        control.at(0.0 if not expected else min(0.99, frames / FRAME_RATE / expected))
+        _tell(control, frames, expected)
 
     film = write_film(
         scene,
@@ -106,10 +106,15 @@ def render_pictures(
     """
 
     def on_frame(frames: int) -> None:
-        control.at(0.0 if not track.seconds else min(0.99, frames / FRAME_RATE / track.seconds))
+        _tell(control, frames, track.seconds)
 
     scene = _lively(portrait, framing, 1.0)
     return write_pictures(scene, FaceDriver(seed=seed), track, out, encoding=encoding, on_frame=on_frame)
+
+
+def _tell(control: Control, frames: int, seconds: float | None) -> None:
+    """So many frames are drawn, of a film of so many seconds where that is known."""
+    control.at(0.0 if not seconds else min(0.99, frames / FRAME_RATE / seconds))
 
 
 def _lively(portrait: Portrait, framing: Framing, dynamic_scale: float) -> LivelyScene:
