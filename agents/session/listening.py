@@ -15,8 +15,10 @@ from media.audio.frames import SPEECH_RATE, AudioFrame
 from media.audio.rolling import RollingAudio
 from media.speech.activity.segmenter import SegmenterOptions, SpeechEvent, SpeechEventKind, SpeechSegmenter
 from media.speech.activity.silero import VoiceActivity
+from media.speech.activity.voiced import VoicedTime
 from media.speech.protocols import TimedWord
 from media.speech.recognition.backchannel import BACKCHANNEL_HINT
+from media.speech.recognition.evidence import can_be_said
 from media.speech.recognition.spreading import spread_words
 from media.speech.recognition.utterance import UtteranceRecogniser
 from media.worker import Superseded, WorkerError
@@ -83,6 +85,8 @@ class Listener:
         self._activity = VoiceActivity(services.activity)
         self._segmenter = SpeechSegmenter(segmenter)
         self._audio = RollingAudio(KEPT_SAMPLES)
+        self._voiced = VoicedTime(KEPT_SAMPLES)
+        self._voiced_before = 0.0
         self._last_voiced = 0
         self._voice: deque[tuple[float, float]] = deque(maxlen=KEPT_STRETCHES)
         self._voice_since: float | None = None
@@ -97,6 +101,7 @@ class Listener:
         if self._utterance is not None:
             self._utterance.add(frame.samples)
         for window in self._activity.feed(frame):
+            self._voiced.add(window)
             for event in self._segmenter.feed(window):
                 self._last_voiced = max(self._last_voiced, event.at)
                 moment = self._time_of(event)
@@ -107,6 +112,7 @@ class Listener:
         """A turn may have begun at `at`, perhaps over the agent's speech: keep its audio from a little before."""
         start = self._audio.end - round((self._clock() - at) * SPEECH_RATE) - PREROLL
         self._turn_id, self._opened_at = turn_id, at
+        self._voiced_before = self._voiced.before(start)
         self._hypotheses.clear()
         self._utterance = UtteranceRecogniser(
             self._services.recogniser,
@@ -151,6 +157,7 @@ class Listener:
             self._spawn(self._recognise(self._utterance, turn_id, self._clock(), urgent=urgent))
 
     async def _recognise(self, utterance: UtteranceRecogniser, turn_id: int, now: float, *, urgent: bool) -> None:
+        voice = self._voiced.total - self._voiced_before
         try:
             transcript = await utterance.hypothesis(final=urgent, deadline=now if urgent else now + PATIENCE)
         except Superseded:
@@ -162,9 +169,13 @@ class Listener:
             log.exception("recognition failed", turn=turn_id)
             self._dispatch(ev.HypothesisFailed(turn_id, now))
         else:
+            text, log_probability = transcript.text, transcript.average_log_probability
+            if text and not can_be_said(text, log_probability, voice):
+                log.debug("words that nobody can have said", turn=turn_id, text=text, voice=round(voice, 2))
+                text = ""
             if turn_id == self._turn_id:
-                self._hypotheses.append((now, transcript.text))
-            self._dispatch(ev.HypothesisReady(turn_id, now, transcript.text, transcript.average_log_probability))
+                self._hypotheses.append((now, text))
+            self._dispatch(ev.HypothesisReady(turn_id, now, text, log_probability))
 
     def judge_prosody(self, turn_id: int, revision: int) -> None:
         """Ask how finished the turn sounds."""

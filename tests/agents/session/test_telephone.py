@@ -76,7 +76,7 @@ def test_the_model_can_note_that_somebody_is_not_to_be_called_again() -> None:
 
     async def play(stage: Stage) -> None:
         await stage.passes(GREETING_ENDS)
-        stage.says("I think I would rather not hear from you people.")
+        stage.says("I think I would rather not hear from you people.", 2.0)
         await stage.until(lambda: stage.line.hung_up is not None)
 
     stage = on_stage(model, play, tools={"do_not_call": DoNotCall()}, opt_out=OPT_OUT)
