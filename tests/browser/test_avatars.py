@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from server.browser.agents import AgentCard
 from tests.browser.chromium import opened, view
@@ -44,6 +45,23 @@ async def test_a_photo_becomes_an_avatar_one_can_talk_with(browser: Browser, ser
         await page.click("#end")
         await page.click("#another")
         await expect(page.get_by_role("radio", name="Ada")).to_be_checked()
+
+
+async def test_nothing_offers_to_be_pressed_before_it_is_where_it_stays(browser: Browser, server: PageServer) -> None:
+    answers = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await answers.wait()
+        await route.continue_()
+
+    async with opened(browser, server.url) as page:
+        await page.route("**/api/sessions/agents", late)
+        await page.reload()
+        await expect(page.locator(".agent--waiting")).to_be_visible()
+        assert await page.locator("main button:enabled:visible").all_inner_texts() == ["Devices"]
+        answers.set()
+        await expect(page.locator("#avatar-open")).to_be_visible()
+        await expect(page.get_by_role("radio")).to_have_count(len(CARDS))
 
 
 async def test_warnings_come_with_the_preview(browser: Browser, server: PageServer, photo: Path) -> None:
