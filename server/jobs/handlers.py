@@ -48,8 +48,13 @@ class JobKind:
 
     def load(self) -> Handler:
         """Import the handler."""
-        module, _, name = self.handler.partition(":")
-        return cast(Handler, getattr(importlib.import_module(module), name))
+        return cast(Handler, imported(self.handler))
+
+
+def imported(path: str) -> Any:
+    """What `package.module:name` names."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 Kinds = Mapping[str, JobKind]

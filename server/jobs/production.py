@@ -41,4 +41,4 @@ def post(settings: Settings) -> Post:
     return guarded
 
 
-PARTS = WorkerParts(RENDERS, services, post)
+PARTS = WorkerParts(RENDERS, services, post, "server.renders.warm:warm")

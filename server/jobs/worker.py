@@ -28,7 +28,7 @@ from server.jobs import durable
 from server.jobs.claims import Claims
 from server.jobs.compose import assemble
 from server.jobs.durable import WEBHOOKS, DurableWorker, QueueLimits, Work
-from server.jobs.handlers import Kinds, Queue, Services
+from server.jobs.handlers import Kinds, Queue, Services, imported
 from server.jobs.keeper import Keeper
 from server.jobs.runner import Persistent, Runner
 from server.webhooks.sender import Post, Sender
@@ -42,6 +42,7 @@ STUCK = 75
 """The exit code of a worker that ends because a handler would not (EX_TEMPFAIL)."""
 _MAX_SLOTS = 256
 _DATABASE_THREADS = 2
+_WARM_AFTER_S = 3.0
 
 
 class Slot:
@@ -87,13 +88,21 @@ def _node(root: Path) -> str:
     return path.read_text("ascii")
 
 
+Warm = Callable[[Services, Path, Callable[[], bool]], None]
+"""Loads what most jobs need; it gets the services, an empty folder, and what says that the worker is to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """What a worker is given: the kinds it can make, what their handlers may use, and how it posts."""
+    """What a worker is given: the kinds it can make, what their handlers may use, and how it posts.
+
+    `warm` is a `Warm` as `package.module:function`, imported when there is nothing else to do; "" for none.
+    """
 
     kinds: Kinds
     services: Callable[[Settings], Services]
     post: Callable[[Settings], Post]
+    warm: str = ""
 
 
 @dataclass
@@ -184,10 +193,28 @@ def _work(settings: Settings, parts: WorkerParts, slot: Slot, database: Database
     taker.launch()
     keeper.start()
     log.info("worker ready", worker=slot.name, queues=dict(limits.at_once))
+    if parts.warm and settings.renders.warm and settings.jobs.cpu:
+        warming = (parts.warm, services, slot.work_root / "warm", stop)
+        threading.Thread(target=_warm, args=warming, name="warm", daemon=True).start()
     stop.asked.wait()
     released = runner.close()
     keeper.stop()
     log.info("worker stopped", worker=slot.name, released=released)
+
+
+def _warm(path: str, services: Services, folder: Path, stop: _Stop) -> None:
+    """Load what most jobs need, once the server beside us has started; a job that comes first loads it itself."""
+    if stop.asked.wait(_WARM_AFTER_S):
+        return
+    folder.mkdir()
+    try:
+        warm: Warm = imported(path)
+        warm(services, folder, stop.asked.is_set)
+    except Exception:  # whatever is missing, the jobs that need it will fail with it
+        if not stop.asked.is_set():
+            log.warning("could not warm up", exc_info=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def queue_limits(settings: Settings) -> QueueLimits:

@@ -18,7 +18,7 @@ from media.models import model_dir
 from media.speech.synthesis.registry import VoiceRegistry
 from media.speech.synthesis.voice import SynthesisVoice
 from media.worker import ModelWorker
-from server.jobs.handlers import JobContext, Shared
+from server.jobs.handlers import Services, Shared
 from server.renders.script import ScriptWriter
 from server.settings import Settings
 
@@ -41,10 +41,10 @@ class RenderModels:
         self._enrolling = threading.Lock()
 
     @classmethod
-    def of(cls, context: JobContext) -> RenderModels:
-        """Those of the worker that runs this job."""
-        settings: Settings = context.services.settings
-        return context.services.shared.get("renders", lambda: cls(settings))
+    def of(cls, services: Services) -> RenderModels:
+        """Those of the worker whose services these are."""
+        settings: Settings = services.settings
+        return services.shared.get("renders", lambda: cls(settings))
 
     @property
     def avatars_dir(self) -> Path:

@@ -47,7 +47,7 @@ class Shot:
 async def avatar(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
     """A photo speaks a text or a recording."""
     order = read(AvatarOrder, payload)
-    models = RenderModels.of(context)
+    models = RenderModels.of(context.services)
     context.phase("fetching")
     portrait = await portrait_of(models, await picture_at(context, order.image, "image"), "image")
     with explained("resolution"):
@@ -69,7 +69,7 @@ async def avatar(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
 async def talking(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
     """F5: a picture speaks a recording."""
     order = read(TalkingOrder, payload)
-    models = RenderModels.of(context)
+    models = RenderModels.of(context.services)
     context.phase("fetching")
     portrait = await portrait_of(models, await picture_at(context, order.image_url, "image_url"), "image_url")
     speech = Speech(await sound_at(context, order.audio_url, "audio_url", longest=models.longest_s))
@@ -92,7 +92,7 @@ async def talking(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
 async def video(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
     """F1: an avatar speaks a script, or one that is written first."""
     order = read(VideoOrder, payload)
-    models = RenderModels.of(context)
+    models = RenderModels.of(context.services)
     portrait = await avatar_portrait(models, order.avatar_id)
     script, author = order.script, None
     if script is None:

@@ -19,7 +19,7 @@ async def run(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
     """Speak `VoiceOrder.text`."""
     order = read(VoiceOrder, payload)
     context.phase("preparing")
-    spoken = await speak(context, RenderModels.of(context), order.text, order.voice, speed=order.speed)
+    spoken = await speak(context, RenderModels.of(context.services), order.text, order.voice, speed=order.speed)
     context.phase("storing")
     stored = store(context, output_key(context.job_id, "voice", SOUND), spoken.path, SOUND)
     metadata = voice_metadata(model=order.model, engine=order.voice, seconds=spoken.seconds, language=order.language)

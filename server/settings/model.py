@@ -201,9 +201,13 @@ class WebhookSettings(Section):
 
 
 class RenderSettings(Section):
-    """What jobs render. `longest_s`: of a recording that a face speaks; longer ones are refused."""
+    """What jobs render. `longest_s`: of a recording that a face speaks; longer ones are refused.
+
+    `warm`: an idle worker loads what films need, so that its first is as fast as the others.
+    """
 
     longest_s: Seconds = 600.0
+    warm: bool = True
 
 
 class StorageSettings(Section):

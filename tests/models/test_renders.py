@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -26,10 +26,12 @@ from media.avatar.enrol import enrol
 from media.avatar.landmarks import MODEL, FaceLandmarker, lip_gap
 from media.avatar.pack import save_pack
 from media.models import model_dir
+from media.studio.errors import RenderCancelled
 from server.avatars.library import PACK, SOURCE
 from server.jobs.handlers import JobFailed, JobInterrupted
 from server.renders import talking
 from server.renders.orders import AvatarOrder, TalkingOrder, VideoOrder, VoiceOrder
+from server.renders.warm import warm
 from tests.server.renders.working import Workplace
 
 pytestmark = pytest.mark.models
@@ -67,6 +69,31 @@ def sound_of(film: Path) -> tuple[Samples, int]:
     with av.open(str(film)) as container:
         frames = [frame.to_ndarray().mean(0) for frame in container.decode(container.streams.audio[0])]
         return np.concatenate(frames).astype(np.float32), container.streams.audio[0].rate or 0
+
+
+def test_a_worker_that_is_warm_has_what_a_film_of_a_text_needs(
+    place: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm(place.services(), tmp_path, lambda: False)
+    loaded: list[str] = []
+    get = place.shared.get
+
+    def watched(name: str, make: Callable[[], object]) -> object:
+        def made() -> object:
+            loaded.append(name)
+            return make()
+
+        return get(name, made)
+
+    monkeypatch.setattr(place.shared, "get", watched)
+    order = AvatarOrder(image=PHOTO, text="Hello.", voice="piper-joe", resolution="480p", model="veed-fabric")
+    assert place.make("avatar", order).outputs
+    assert loaded == []
+
+
+def test_warming_up_ends_when_the_worker_does(place: Workplace, tmp_path: Path) -> None:
+    with pytest.raises(RenderCancelled):
+        warm(place.services(), tmp_path, lambda: True)
 
 
 def test_a_voice_says_the_text_at_sixteen_lufs(place: Workplace, recogniser: WhisperModel) -> None:

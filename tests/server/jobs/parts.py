@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,13 @@ def sticks(context: JobContext, payload: Mapping[str, Any]) -> JobResult:
     return JobResult()
 
 
+def warms(services: Services, folder: Path, _stopped: Callable[[], bool]) -> None:
+    """Writes down where it was allowed to work, and fails."""
+    with (services.settings.data_dir / "warmed").open("a") as told:
+        told.write(f"{folder.is_dir()}\n")
+    raise FileNotFoundError("no weights here")
+
+
 def services(settings: Settings) -> Services:
     """Files in the data folder, and the load file of the server there."""
     return Services(settings, FolderFiles(settings.data_dir / "files"), no_fetch, LoadFile(settings.data_dir / "load"))
@@ -130,7 +137,7 @@ def post(_settings: Settings) -> Post:
     return plain_post
 
 
-PARTS = WorkerParts(KINDS, services, post)
+PARTS = WorkerParts(KINDS, services, post, "tests.server.jobs.parts:warms")
 
 
 def main() -> int:

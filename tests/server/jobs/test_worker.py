@@ -32,6 +32,18 @@ def test_a_worker_makes_what_was_ordered_before_and_after_it_started(world: Worl
     assert list((world.settings.data_dir / "workers").glob("*.work/*")) == []
 
 
+def test_an_idle_worker_warms_up_unless_told_not_to_and_works_if_that_fails(world: World) -> None:
+    with world.worker(VISAVIS_RENDERS__WARM="false") as cold, world.worker() as warm:
+        until(lambda: "could not warm up" in warm.log.read_text())
+        assert "could not warm up" not in cold.ready().log.read_text()
+        assert (world.settings.data_dir / "warmed").read_text() == "True\n"
+        assert list((world.settings.data_dir / "workers").glob("*.work/*")) == []
+        cold.kill()
+        (done,) = world.wait(world.submit())
+        assert done.status is JobStatus.COMPLETED
+        assert warm.stop() == 0
+
+
 def test_what_fails_breaks_or_takes_too_long_is_refunded_and_says_no_detail(world: World) -> None:
     with world.worker(VISAVIS_JOBS__ATTEMPTS="1", VISAVIS_JOBS__CPU="4"):
         fails, breaks = world.submit("fails"), world.submit("breaks")

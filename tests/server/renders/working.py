@@ -34,8 +34,6 @@ class Workplace:
         work_dir = self.root / "work"
         shutil.rmtree(work_dir, ignore_errors=True)
         work_dir.mkdir(parents=True)
-        settings = self.settings.model_copy(update={"data_dir": self.root / "data"})
-        services = Services(settings, self, self.fetch, self, self.shared)
         self.context = JobContext(
             job_id=job_id,
             account_id="acct_1",
@@ -43,12 +41,17 @@ class Workplace:
             kind=RENDERS[kind],
             attempt=1,
             work_dir=work_dir,
-            services=services,
+            services=self.services(),
             checkpoints=self.checkpoints,
             reports=self,
         )
         payload = order.payload() if isinstance(order, Order) else order
         return call(RENDERS[kind].load(), self.context, payload)
+
+    def services(self) -> Services:
+        """What handlers may use."""
+        settings = self.settings.model_copy(update={"data_dir": self.root / "data"})
+        return Services(settings, self, self.fetch, self, self.shared)
 
     def path(self, result: JobResult, number: int = 0) -> Path:
         """Where an output lies."""
