@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -209,7 +210,9 @@ def _warm(path: str, services: Services, folder: Path, stop: _Stop) -> None:
     folder.mkdir()
     try:
         warm: Warm = imported(path)
+        began = time.monotonic()
         warm(services, folder, stop.asked.is_set)
+        log.info("worker warm", seconds=round(time.monotonic() - began, 1))
     except Exception:  # whatever is missing, the jobs that need it will fail with it
         if not stop.asked.is_set():
             log.warning("could not warm up", exc_info=True)

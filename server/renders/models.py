@@ -10,7 +10,6 @@ from pathlib import Path
 
 from agents.llm.embedded import EmbeddedChat
 from agents.llm.fallback import FallbackChat
-from agents.llm.openai_compatible import ChatTimeouts, OpenAiCompatibleChat
 from media.avatar.audio_visemes.network import AudioVisemes, packaged_network
 from media.avatar.landmarks import MODEL, FaceLandmarker
 from media.language.llama import LlamaRuntime, embedded_weights
@@ -81,6 +80,8 @@ class RenderModels:
             runtime = await asyncio.to_thread(self._parts.get, "llama", self._open_llama)
             yield ScriptWriter(EmbeddedChat(runtime), small=True, limit=SCRIPT_S)
             return
+        from agents.llm.openai_compatible import ChatTimeouts, OpenAiCompatibleChat  # noqa: PLC0415 - 20 MB
+
         # Connections belong to an event loop, and each job has its own.
         chat = FallbackChat(
             [

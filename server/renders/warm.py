@@ -8,9 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from PIL import Image
-
+from media import decoding
 from media.avatar.assets import DEMO_PORTRAIT
 from media.avatar.soundtrack import Speech
 from media.studio.control import Control
@@ -18,6 +16,7 @@ from media.studio.framing import Framing, Portrait
 from media.studio.talking import render_talking
 from media.studio.voice import render_voice
 from server.jobs.handlers import Services
+from server.renders.ingredients import LONGEST_SIDE
 from server.renders.kinds import RENDERS
 from server.renders.models import RenderModels
 
@@ -38,8 +37,7 @@ def warm(services: Services, folder: Path, stopped: Callable[[], bool]) -> None:
 
 async def _film(services: Services, folder: Path, control: Control) -> None:
     models = RenderModels.of(services)
-    with Image.open(DEMO_PORTRAIT) as image:
-        picture = np.array(image.convert("RGB"))
+    picture = await decoding.decode_image(DEMO_PORTRAIT, max_side=LONGEST_SIDE)
     async with models.landmarker() as landmarker:
         portrait = await asyncio.to_thread(Portrait.of_picture, picture, landmarker)
     voice = await models.voice(services.settings.tts.voice)

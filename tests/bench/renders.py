@@ -32,9 +32,12 @@ TEXT: Final = (
     "Every morning, millions of people reach for the same thing before they even open their eyes. We wanted to know "
     "why, so we asked. The answer surprised us: it is not habit, it is comfort. That is what we build into every cup "
     "we make. The beans come from four farms, and we know the families who run them. They are roasted in small "
-    "batches, a day before they leave our house, and never earlier. Try it once, and tell us what you think of it."
+    "batches, a day before they leave our house, and never earlier. You will find us on the corner of the old market, "
+    "or at your own door before seven in the morning. Try it once, and tell us what you think of it."
 )
 POLL_S: Final = 0.02
+REST_S: Final = 5
+"""Longer than a worker waits before it warms up."""
 
 
 class Bench:
@@ -50,12 +53,13 @@ class Bench:
         return [each for each in self.server.children(recursive=True) if "worker" in " ".join(each.cmdline())]
 
     async def rest(self) -> None:
-        """Wait until the worker has started and has nothing to do: a server is ready before it is."""
+        """Wait until the worker has started, is warm, and has had nothing to do for a while."""
         (worker,) = self.workers()
-        was, now = -1.0, 0.0
-        while now > was + 0.05:
+        quiet, was = 0, -1.0
+        while quiet < REST_S:
             await asyncio.sleep(1.0)
-            was, now = now, sum(worker.cpu_times()[:2])
+            now = sum(worker.cpu_times()[:2])
+            quiet, was = (quiet + 1 if now < was + 0.1 else 0), now
 
     async def order(self, path: str, body: dict[str, Any]) -> str:
         """Order a job; its id."""
@@ -82,7 +86,7 @@ class Bench:
 
 
 async def video(bench: Bench) -> None:
-    """Three videos one after the other; the first has the models to load, of a worker that has started."""
+    """Three videos one after the other, the first of a worker that has had nothing to do before."""
     await bench.rest()
     for number in range(3):
         (worker,) = bench.workers()
