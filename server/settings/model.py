@@ -203,11 +203,11 @@ class WebhookSettings(Section):
 class RenderSettings(Section):
     """What jobs render. `longest_s`: of a recording that a face speaks; longer ones are refused.
 
-    `warm`: an idle worker loads what films need, so that its first is as fast as the others.
+    `warm`: an idle worker loads what films need, so that its first is as fast as the others, and holds it from then on.
     """
 
     longest_s: Seconds = 600.0
-    warm: bool = True
+    warm: bool = False
 
 
 class StorageSettings(Section):

@@ -86,7 +86,7 @@ class Bench:
 
 
 async def video(bench: Bench) -> None:
-    """Three videos one after the other, the first of a worker that has had nothing to do before."""
+    """Three videos one after the other; the first has the models to load, unless `renders.warm` is set."""
     await bench.rest()
     for number in range(3):
         (worker,) = bench.workers()

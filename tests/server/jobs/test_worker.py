@@ -32,8 +32,8 @@ def test_a_worker_makes_what_was_ordered_before_and_after_it_started(world: Worl
     assert list((world.settings.data_dir / "workers").glob("*.work/*")) == []
 
 
-def test_an_idle_worker_warms_up_unless_told_not_to_and_works_if_that_fails(world: World) -> None:
-    with world.worker(VISAVIS_RENDERS__WARM="false") as cold, world.worker() as warm:
+def test_an_idle_worker_warms_up_if_told_to_and_works_if_that_fails(world: World) -> None:
+    with world.worker() as cold, world.worker(VISAVIS_RENDERS__WARM="true") as warm:
         until(lambda: "could not warm up" in warm.log.read_text())
         assert "could not warm up" not in cold.ready().log.read_text()
         assert (world.settings.data_dir / "warmed").read_text() == "True\n"
