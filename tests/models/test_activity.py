@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from media.audio.frames import SPEECH_RATE, AudioFrame, Samples
 from media.audio.wav import read_wav
-from media.models import model_dir
 from media.speech.activity.segmenter import SpeechEvent, SpeechEventKind, SpeechSegmenter
 from media.speech.activity.silero import SileroModel, VoiceActivity
 from media.speech.activity.windows import WINDOW, ActivityWindow
@@ -24,11 +23,6 @@ CLIPS = [clip["file"] for clip in json.loads((SPEECH / "transcripts.json").read_
 LEAD, TAIL = SPEECH_RATE, SPEECH_RATE
 # The whispering voice of this clip is softer than a line's noise wants; its pauses are real and long.
 PAUSES = {"phone_number.wav": 3, "hesitation.wav": 1, "vegetarian.wav": 1}
-
-
-@pytest.fixture(scope="module")
-def model() -> SileroModel:
-    return SileroModel(model_dir("silero-vad") / "silero_vad.onnx")
 
 
 def clip(name: str) -> Samples:

@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
+from agents.session.listening import KEPT_SAMPLES, PREROLL
 from media.audio.frames import SPEECH_RATE, AudioFrame, Samples
 from media.audio.wav import read_wav
-from media.models import model_dir
 from media.speech.activity.segmenter import SpeechEventKind, SpeechSegmenter
 from media.speech.activity.silero import SileroModel, VoiceActivity
 from media.speech.activity.voiced import VoicedTime
 from media.speech.recognition.evidence import can_be_said
-from media.speech.recognition.whisper import WhisperOptions, WhisperRecogniser
+from media.speech.recognition.whisper import WhisperRecogniser
 from tests.bench.word_errors import SPEECH
 
 pytestmark = pytest.mark.models
 
-PREROLL = SPEECH_RATE // 4
 LINE = np.random.default_rng(0).normal(0, 3e-4, 10 * SPEECH_RATE)
 TIME = np.arange(3 * SPEECH_RATE) / SPEECH_RATE
-
-
-@pytest.fixture(scope="module")
-def recogniser() -> Iterator[WhisperRecogniser]:
-    made = WhisperRecogniser(model_dir("whisper-base"), WhisperOptions(device="cpu"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def model() -> SileroModel:
-    return SileroModel(model_dir("silero-vad") / "silero_vad.onnx")
 
 
 def turns(model: SileroModel, sound: Samples, recogniser: WhisperRecogniser) -> list[tuple[str, bool]]:
     """What is recognised at each silence in or after `sound`, and whether it is believed."""
     line = (np.pad(sound, SPEECH_RATE) + LINE[: len(sound) + 2 * SPEECH_RATE]).astype(np.float32)
-    activity, segmenter, voiced = VoiceActivity(model), SpeechSegmenter(), VoicedTime(10 * SPEECH_RATE)
+    activity, segmenter, voiced = VoiceActivity(model), SpeechSegmenter(), VoicedTime(KEPT_SAMPLES)
     found: list[tuple[str, bool]] = []
     begin = 0
     for window in activity.feed(AudioFrame(line, SPEECH_RATE, 0)):

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from media.audio.frames import SPEECH_RATE, Samples
 from media.audio.wav import read_wav
-from media.models import model_dir
 from media.speech.recognition.backchannel import BACKCHANNEL_HINT
 from media.speech.recognition.errors import LanguageNotSupported, RecogniserFilesError
 from media.speech.recognition.utterance import UtteranceRecogniser
-from media.speech.recognition.whisper import WhisperOptions, WhisperRecogniser
+from media.speech.recognition.whisper import WhisperRecogniser
 from media.worker import Superseded
 from tests.bench.word_errors import SPEECH, over_the_phone, with_noise, word_errors, words
 
@@ -26,13 +24,6 @@ CLIPS = {clip["file"]: clip["text"] for clip in json.loads((SPEECH / "transcript
 WORDS = {name: text for name, text in CLIPS.items() if name != "uh_huh.wav"}
 ALLOWED = {"hesitation.wav": 1}
 """Words of a clip that may be wrong: "four people" sounds like "for people"."""
-
-
-@pytest.fixture(scope="module")
-def recogniser() -> Iterator[WhisperRecogniser]:
-    made = WhisperRecogniser(model_dir("whisper-base"), WhisperOptions(device="cpu"))
-    yield made
-    made.close()
 
 
 def voice(name: str) -> Samples:
